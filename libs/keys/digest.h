@@ -1,0 +1,26 @@
+// Hashes, random bytes and the text forms of bytes.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace lgsp::keys {
+
+// 32 raw bytes.
+std::string Sha256(absl::string_view data);
+std::string HmacSha256(absl::string_view key, absl::string_view data);
+
+// Aborts the process when the system has no randomness: there is no safe way on.
+std::string RandomBytes(size_t n);
+
+std::string Hex(absl::string_view bytes);
+// Without padding (RFC 4648 section 5). Decoding is strict: INVALID_ARGUMENT BASE64_INVALID.
+std::string Base64Url(absl::string_view bytes);
+absl::StatusOr<std::string> Base64UrlDecode(absl::string_view text);
+
+// Takes the same time wherever the strings differ.
+bool ConstantTimeEqual(absl::string_view a, absl::string_view b);
+
+}  // namespace lgsp::keys

@@ -1,0 +1,123 @@
+#include "tools/lgsp/service_config.h"
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/substitute.h"
+
+namespace lgsp::cli {
+namespace {
+
+// The portal as the national exchange names it, and the province's code at it.
+constexpr char kPortalMember[] = "VN:GOV:000.00.00.G22:vpcpdvcprovider";
+constexpr char kPortalAgency[] = "H12";
+constexpr char kAdapterPath[] = "/XrdAdapter/RestService/forward";
+
+std::string Quoted(absl::string_view text) {
+  return absl::StrCat("\"", absl::Utf8SafeCEscape(text), "\"");
+}
+
+std::string Address(const DataFolder& folder, absl::string_view process) {
+  const auto found = folder.FindProcess(process);
+  return Quoted(found.ok() ? found->address() : "");
+}
+
+std::string Header(absl::string_view service) {
+  return absl::Substitute(
+      "# proto-file: services/$0/config.proto\n"
+      "# Written by `lgsp init`, yours from then on. Relative paths are beneath this folder.\n",
+      service);
+}
+
+std::string Rpc(const DataFolder& folder, const Installation& installation, const Process& process) {
+  return absl::Substitute(
+      R"(rpc {
+  listen: $0
+  certificate_file: "../services/$1/tls.crt"
+  private_key_file: "../services/$1/tls.key"
+  authority_file: "../ca/authority.crt"
+  calls_file: $2
+  caller_key_files: "../keys/caller.pub"
+}
+metrics_listen: $3
+)",
+      Quoted(process.address()), process.name(), Quoted(installation.CallsFile()),
+      Quoted(process.metrics_address()));
+}
+
+std::string Gateway(const DataFolder& folder, const Process& process) {
+  return absl::Substitute(
+      R"(profile: $0
+listen: $1
+# For load tools only: h2c_listen and h2c_system.
+certificate_file: "../services/gateway/tls.crt"
+private_key_file: "../services/gateway/tls.key"
+authority_file: "../ca/authority.crt"
+caller_key_file: "../keys/caller.key"
+policy_file: "../policy/snapshot.binpb"
+policy_key_files: "../keys/policy.pub"
+policy_state_file: "../policy/state"
+metrics_listen: $2
+)",
+      Platform::Profile_Name(folder.platform().profile()), Quoted(process.address()),
+      Quoted(process.metrics_address()));
+}
+
+std::string Dossiers(const DataFolder& folder, const Installation& installation,
+                     const Process& process) {
+  return absl::StrCat(
+      Rpc(folder, installation, process),
+      absl::Substitute(R"(database_url: "sqlite:../data/dossiers.db"
+catalog_folder: $0
+key_ring_file: "../keys/kek.ring"
+gateway { address: $1 service: "gateway" }
+)",
+                       Quoted(installation.CatalogFolder()), Address(folder, "gateway")));
+}
+
+std::string Insights(const DataFolder& folder, const Installation& installation,
+                     const Process& process) {
+  return absl::StrCat(Rpc(folder, installation, process),
+                      absl::Substitute(R"(database_url: "sqlite:../data/insights.db"
+dossiers { address: $0 service: "dossiers" }
+)",
+                                       Address(folder, "dossiers")));
+}
+
+std::string National(const DataFolder& folder, const Installation& installation,
+                     const Process& process) {
+  const auto simulator = folder.FindProcess("national_sim");
+  const std::string adapter =
+      simulator.ok() ? absl::StrCat("https://", simulator->address(), kAdapterPath) : "";
+  return absl::StrCat(
+      Rpc(folder, installation, process),
+      simulator.ok() ? "" : "# To be filled in before `lgsp up`: the province's security server.\n",
+      absl::Substitute(R"(portal {
+  adapter_url: $0
+  dstcode: $1
+  agency: $2
+  credentials_file: "../secrets/portal-credentials.json"
+  authority_file: $3
+}
+)",
+                       Quoted(adapter), Quoted(kPortalMember), Quoted(kPortalAgency),
+                       // The simulator's certificate is the platform's; a real server's is the system's.
+                       Quoted(simulator.ok() ? "../ca/authority.crt" : "")));
+}
+
+}  // namespace
+
+std::map<std::string, std::string> ServiceConfigs(const DataFolder& folder,
+                                                  const Installation& installation) {
+  std::map<std::string, std::string> texts;
+  for (const Process& process : folder.platform().processes()) {
+    std::string text;
+    if (process.name() == "gateway") text = Gateway(folder, process);
+    if (process.name() == "dossiers") text = Dossiers(folder, installation, process);
+    if (process.name() == "insights") text = Insights(folder, installation, process);
+    if (process.name() == "national") text = National(folder, installation, process);
+    if (!text.empty()) texts[process.name()] = absl::StrCat(Header(process.name()), text);
+  }
+  return texts;
+}
+
+}  // namespace lgsp::cli
