@@ -42,3 +42,22 @@ function(lgsp_private_proto target file)
   target_sources(${target} PRIVATE ${out}.cc)
   target_link_libraries(${target} PUBLIC lgsp_protos)
 endfunction()
+
+# lgsp_migrations(target namespace file.sql ...): embeds the migrations of a service, numbered 1, 2, 3 … in the order
+# given, as `const std::vector<sql::Migration>& <namespace>::Migrations()` in "<folder>/migrations.h". Files of libraries
+# are named by a path from the root. A file x.postgres.sql beside x.sql replaces it on PostgreSQL.
+function(lgsp_migrations target namespace)
+  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  set(out ${PROJECT_BINARY_DIR}/${folder}/migrations)
+  add_custom_command(
+    OUTPUT ${out}.cc ${out}.h
+    COMMAND /usr/bin/python3 ${PROJECT_SOURCE_DIR}/cmake/embed_migrations.py ${out} ${namespace} ${ARGN}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+    DEPENDS ${PROJECT_SOURCE_DIR}/cmake/embed_migrations.py VERBATIM)
+  foreach(file ${ARGN})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${file})
+    add_custom_command(OUTPUT ${out}.cc ${out}.h APPEND DEPENDS ${PROJECT_SOURCE_DIR}/${file})
+  endforeach()
+  target_sources(${target} PRIVATE ${out}.cc)
+  target_link_libraries(${target} PUBLIC lgsp_sql)
+endfunction()

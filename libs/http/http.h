@@ -18,10 +18,14 @@ namespace lgsp::http {
 inline constexpr size_t kMaxAnswerBytes = 4 << 20;
 
 struct Request {
+  // GET, HEAD, POST, PUT, PATCH or DELETE; GET and HEAD have no body.
   std::string method = "POST";
+  // http or https, without user and password.
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  // Of this call, where the caller has less time left than Options::timeout.
+  absl::Duration timeout = absl::InfiniteDuration();
 };
 
 struct Response {

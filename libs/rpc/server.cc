@@ -12,6 +12,7 @@
 #include "libs/auth/auth.h"
 #include "libs/config/config.h"
 #include "libs/keys/digest.h"
+#include "libs/log/log.h"
 #include "libs/rpc/admission.h"
 #include "libs/rpc/credentials.h"
 #include "libs/rpc/red_metrics.h"
@@ -196,19 +197,35 @@ grpc::Status Unary(grpc::ServerContext* context,
   return ToGrpcStatus(handler(call));
 }
 
-void BlockSignals() {
+namespace {
+
+sigset_t StopSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+}  // namespace
+
+int RunService(absl::string_view name, const std::string& config_file,
+               absl::FunctionRef<absl::Status(const std::string& config_file)> serve) {
+  log::Init(name);
+  const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const absl::Status status = serve(config_file);
+  if (status.ok()) {
+    log::Info("stopped");
+    return 0;
+  }
+  // Configuration errors name files and lines, never data: the whole message may be shown.
+  log::Error("cannot serve", {{"status", status}, {"detail", status.message()}});
+  return 1;
 }
 
 void WaitForSignal() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
+  const sigset_t signals = StopSignals();
   int signal = 0;
   sigwait(&signals, &signal);
 }

@@ -75,8 +75,12 @@ grpc::Status Unary(grpc::ServerContext* context,
 // Who calls, for handlers that are not unary. As in Unary, only under Server.
 CallContext ContextOf(const grpc::ServerContextBase& context);
 
-// Blocks until SIGTERM or SIGINT. Call BlockSignals first in main, before any thread begins.
-void BlockSignals();
+// What main of every service does: names the log, blocks the signals before any thread begins, runs
+// `serve` with the configuration file, reports its failure. Returns the exit code.
+int RunService(absl::string_view name, const std::string& config_file,
+               absl::FunctionRef<absl::Status(const std::string& config_file)> serve);
+
+// Blocks until SIGTERM or SIGINT; under RunService only.
 void WaitForSignal();
 
 }  // namespace lgsp::rpc

@@ -86,9 +86,10 @@ class Transaction {
   // Runs one statement. `sql` should be a literal: prepared statements are cached by its text.
   // ALREADY_EXISTS SQL_UNIQUE_VIOLATION, FAILED_PRECONDITION SQL_CONSTRAINT_VIOLATION,
   // INVALID_ARGUMENT SQL_TEXT_INVALID, ABORTED SQL_CONFLICT (serialisation failure, deadlock,
-  // busy), UNAVAILABLE SQL_CONNECTION_LOST, RESOURCE_EXHAUSTED SQL_DISK_FULL, INTERNAL
-  // SQL_STATEMENT_WRONG. After an error the body must return it (or another one): nothing of the
-  // transaction is kept.
+  // busy), UNAVAILABLE SQL_CONNECTION_LOST, RESOURCE_EXHAUSTED SQL_DISK_FULL, DEADLINE_EXCEEDED
+  // SQL_STATEMENT_TIMEOUT (PostgreSQL: the deadline of the Run passed), DATA_LOSS SQL_DATA_CORRUPT,
+  // INTERNAL SQL_STATEMENT_WRONG. After an error the body must return it (or another one): nothing
+  // of the transaction is kept, and every later statement of the body answers the same error.
   virtual absl::StatusOr<Result> Execute(absl::string_view sql, Params params) = 0;
   absl::StatusOr<Result> Execute(absl::string_view sql) { return Execute(sql, {}); }
 };
@@ -108,6 +109,9 @@ struct Migration {
   absl::string_view portable;
   absl::string_view postgres;
 };
+
+// `url` with a relative path of `sqlite:` set beneath `base`.
+std::string ResolveUrl(absl::string_view base, absl::string_view url);
 
 struct Options {
   // `sqlite:/path/to/file.db` or `postgresql://…` (a libpq connection string).

@@ -10,7 +10,8 @@
 namespace lgsp::cli {
 
 absl::StatusOr<keys::CertifiedKey> IssueServiceCertificate(const keys::CertifiedKey& authority,
-                                                           absl::string_view service, absl::Time now,
+                                                           absl::string_view service,
+                                                           absl::Time now,
                                                            absl::string_view private_key_pem) {
   keys::CertificateRequest request;
   request.common_name = std::string(service);
@@ -38,8 +39,7 @@ absl::StatusOr<std::vector<std::string>> RenewServiceCertificates(const DataFold
     ASSIGN_OR_RETURN(const std::string key, config::ReadSecret(folder.ServiceKey(service)));
     ASSIGN_OR_RETURN(const keys::CertifiedKey made,
                      IssueServiceCertificate(authority, service, now, key));
-    RETURN_IF_ERROR(
-        config::WriteFile(folder.ServiceCertificate(service), made.certificate_pem));
+    RETURN_IF_ERROR(config::WriteFile(folder.ServiceCertificate(service), made.certificate_pem));
     renewed.push_back(service);
   }
   if (error) {

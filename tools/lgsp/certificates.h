@@ -18,14 +18,16 @@ inline constexpr absl::Duration kRenewBelow = absl::Hours(24 * 10);
 // Clocks of machines differ.
 inline constexpr absl::Duration kClockSkew = absl::Hours(1);
 
-// A certificate for `service` with its names (`<service>.lgsp`, localhost, 127.0.0.1, its URI name). An empty
-// `private_key_pem` makes a new key.
+// A certificate for `service` with its names (`<service>.lgsp`, localhost, 127.0.0.1, its URI
+// name). An empty `private_key_pem` makes a new key.
 absl::StatusOr<keys::CertifiedKey> IssueServiceCertificate(const keys::CertifiedKey& authority,
-                                                           absl::string_view service, absl::Time now,
+                                                           absl::string_view service,
+                                                           absl::Time now,
                                                            absl::string_view private_key_pem);
 
-// Renews what has less than kRenewBelow to go, with the key it has; the names of the services renewed. Errors of the
-// files: NOT_FOUND FILE_MISSING, FAILED_PRECONDITION SECRET_EXPOSED …, INVALID_ARGUMENT CERTIFICATE_INVALID.
+// Renews what has less than kRenewBelow to go, with the key it has; the names of the services
+// renewed. Errors of the files: NOT_FOUND FILE_MISSING, FAILED_PRECONDITION SECRET_EXPOSED …,
+// INVALID_ARGUMENT CERTIFICATE_INVALID.
 absl::StatusOr<std::vector<std::string>> RenewServiceCertificates(const DataFolder& folder,
                                                                   absl::Time now);
 

@@ -14,7 +14,8 @@ namespace {
 
 std::string AbsolutePath(absl::string_view path) {
   std::error_code error;
-  std::filesystem::path full = std::filesystem::absolute(std::string(path), error).lexically_normal();
+  std::filesystem::path full =
+      std::filesystem::absolute(std::string(path), error).lexically_normal();
   if (error) return std::string(path);
   std::string text = full.string();
   while (text.size() > 1 && text.back() == '/') text.pop_back();
@@ -30,9 +31,10 @@ absl::StatusOr<DataFolder> DataFolder::Open(absl::string_view path) {
   DataFolder folder(path, Platform());
   const absl::Status loaded = config::Load(folder.PlatformFile(), &folder.platform_);
   if (absl::IsNotFound(loaded)) {
-    return MakeError(absl::StatusCode::kNotFound, "DATA_FOLDER_MISSING",
-                     absl::StrCat(path, " is not a data folder: make one with `lgsp init ", path, "`"),
-                     {{"path", path}});
+    return MakeError(
+        absl::StatusCode::kNotFound, "DATA_FOLDER_MISSING",
+        absl::StrCat(path, " is not a data folder: make one with `lgsp init ", path, "`"),
+        {{"path", path}});
   }
   RETURN_IF_ERROR(loaded);
   if (folder.platform_.layout() != kDataFolderLayout) {
@@ -91,7 +93,8 @@ std::string DataFolder::Log(absl::string_view process) const {
 int PortOf(absl::string_view address) {
   const size_t colon = address.rfind(':');
   int port = 0;
-  if (colon == absl::string_view::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port)) return 0;
+  if (colon == absl::string_view::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port))
+    return 0;
   return port;
 }
 

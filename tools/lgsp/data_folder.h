@@ -16,8 +16,8 @@ inline constexpr int kDataFolderLayout = 1;
 // Immutable; copies are cheap enough.
 class DataFolder {
  public:
-  // An existing folder. NOT_FOUND DATA_FOLDER_MISSING (no such folder, or not made by `lgsp init`), FAILED_PRECONDITION
-  // DATA_FOLDER_LAYOUT, INVALID_ARGUMENT CONFIG_INVALID.
+  // An existing folder. NOT_FOUND DATA_FOLDER_MISSING (no such folder, or not made by `lgsp init`),
+  // FAILED_PRECONDITION DATA_FOLDER_LAYOUT, INVALID_ARGUMENT CONFIG_INVALID.
   static absl::StatusOr<DataFolder> Open(absl::string_view path);
   // A folder that is being made at `path`: nothing is read.
   DataFolder(absl::string_view path, Platform platform);

@@ -24,8 +24,8 @@ struct Installation {
   std::string Program(absl::string_view service) const;
 };
 
-// The build is the one this binary lies in (`<build>/bin/lgsp`). An empty `source_root` is looked for in the folders
-// above it. FAILED_PRECONDITION SOURCE_ROOT_UNKNOWN.
+// The build is the one this binary lies in (`<build>/bin/lgsp`). An empty `source_root` is looked
+// for in the folders above it. FAILED_PRECONDITION SOURCE_ROOT_UNKNOWN.
 absl::StatusOr<Installation> FindInstallation(absl::string_view source_root);
 
 }  // namespace lgsp::cli

@@ -28,7 +28,7 @@ std::string Header(absl::string_view service) {
       service);
 }
 
-std::string Rpc(const DataFolder& folder, const Installation& installation, const Process& process) {
+std::string Rpc(const Installation& installation, const Process& process) {
   return absl::Substitute(
       R"(rpc {
   listen: $0
@@ -65,7 +65,7 @@ metrics_listen: $2
 std::string Dossiers(const DataFolder& folder, const Installation& installation,
                      const Process& process) {
   return absl::StrCat(
-      Rpc(folder, installation, process),
+      Rpc(installation, process),
       absl::Substitute(R"(database_url: "sqlite:../data/dossiers.db"
 catalog_folder: $0
 key_ring_file: "../keys/kek.ring"
@@ -76,7 +76,7 @@ gateway { address: $1 service: "gateway" }
 
 std::string Insights(const DataFolder& folder, const Installation& installation,
                      const Process& process) {
-  return absl::StrCat(Rpc(folder, installation, process),
+  return absl::StrCat(Rpc(installation, process),
                       absl::Substitute(R"(database_url: "sqlite:../data/insights.db"
 dossiers { address: $0 service: "dossiers" }
 )",
@@ -89,9 +89,10 @@ std::string National(const DataFolder& folder, const Installation& installation,
   const std::string adapter =
       simulator.ok() ? absl::StrCat("https://", simulator->address(), kAdapterPath) : "";
   return absl::StrCat(
-      Rpc(folder, installation, process),
+      Rpc(installation, process),
       simulator.ok() ? "" : "# To be filled in before `lgsp up`: the province's security server.\n",
-      absl::Substitute(R"(portal {
+      absl::Substitute(
+          R"(portal {
   adapter_url: $0
   dstcode: $1
   agency: $2
@@ -99,9 +100,9 @@ std::string National(const DataFolder& folder, const Installation& installation,
   authority_file: $3
 }
 )",
-                       Quoted(adapter), Quoted(kPortalMember), Quoted(kPortalAgency),
-                       // The simulator's certificate is the platform's; a real server's is the system's.
-                       Quoted(simulator.ok() ? "../ca/authority.crt" : "")));
+          Quoted(adapter), Quoted(kPortalMember), Quoted(kPortalAgency),
+          // The simulator's certificate is the platform's; a real server's is the system's.
+          Quoted(simulator.ok() ? "../ca/authority.crt" : "")));
 }
 
 }  // namespace

@@ -1,10 +1,16 @@
 """Every kind of fault at every endpoint, the seed, the bags, the limit."""
 
+import errno
+import http.client
+import json
+import select
+import socket
 import time
 import unittest
 
 import faults
-from sim_process import KINDS, SEED, USER, SimTest, dossier, names, new_code, progress
+from sim_process import (DSTCODE, KINDS, MAPI, SEED, USER, WAIT_SECONDS, SimTest, dossier, names,
+                         new_code, progress)
 
 
 class FaultTest(SimTest):
@@ -72,6 +78,19 @@ class FaultTest(SimTest):
             self.assertEqual(stored[0], 200 if done else 404)
         if endpoint == "CapNhatTienDoHoSoMC":
             self.assertEqual(len(stored[1]["TienDo"]), 1 if done else 0)
+
+    def test_a_reset_is_a_tcp_reset(self):
+        sim = self.start()
+        sim.admin("faults", {"endpoint": "login", "kind": "reset_after", "times": 1})
+        connection = http.client.HTTPSConnection("127.0.0.1", sim.port, context=sim.tls)
+        self.addCleanup(connection.close)
+        connection.request("POST", f"{MAPI}login?dstcode={DSTCODE}", json.dumps(USER))
+        # Python's TLS takes a reset for an end, so the socket itself is asked.
+        poll = select.poll()
+        poll.register(connection.sock, 0)
+        self.assertTrue(poll.poll(WAIT_SECONDS * 1000))
+        error = connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        self.assertEqual(error, errno.ECONNRESET)
 
     def test_a_refusal_is_not_disguised_as_a_duplicate(self):
         sim = self.start().login()

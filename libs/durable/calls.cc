@@ -1,0 +1,231 @@
+#include "libs/durable/calls.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "libs/log/log.h"
+#include "libs/status/status.h"
+
+namespace lgsp::durable {
+namespace {
+
+// Values of calls.state.
+constexpr int kOpen = 0;
+constexpr int kDone = 1;
+constexpr int kFailed = 2;
+
+// The claim outlives the attempt by this much, for the transaction that records it.
+constexpr absl::Duration kClaimMargin = absl::Seconds(15);
+constexpr int kMaxClaimed = 64;
+constexpr int kMaxBackoffDoublings = 16;
+
+std::string Context(absl::string_view id) { return absl::StrCat("calls\n", id); }
+
+bool IsFinal(const absl::Status& outcome) {
+  return absl::IsInvalidArgument(outcome) || absl::IsDataLoss(outcome);
+}
+
+}  // namespace
+
+absl::Status AddCall(sql::Transaction& tx, absl::string_view kind, const Call& call,
+                     const keys::DataKey& key, absl::Time now) {
+  return tx
+      .Execute(
+          "INSERT INTO calls (id, kind, subject, sequence, request, state, attempts, create_time, "
+          "next_attempt_time, claimed_until, claimed_by) VALUES (:id, :kind, :subject, :sequence, "
+          ":request, 0, 0, :now, :now, 0, '')",
+          {{"id", call.id},
+           {"kind", kind},
+           {"subject", call.subject},
+           {"sequence", call.sequence},
+           {"request", sql::Bytes{keys::Seal(key, call.request, Context(call.id))}},
+           {"now", now}})
+      .status();
+}
+
+CallWorker::CallWorker(sql::Database* db, const SubjectKeys* subject_keys, const Clock* clock,
+                       metrics::Registry* metrics, Options options, Perform perform, Record record)
+    : db_(db),
+      subject_keys_(subject_keys),
+      clock_(clock),
+      options_(std::move(options)),
+      perform_(std::move(perform)),
+      record_(std::move(record)),
+      claimant_(NewUuid(*clock)) {
+  const auto attempts = [&](absl::string_view outcome) {
+    return metrics->GetCounter("calls_attempts_total", "Attempts of outward calls, by outcome.",
+                               {{"kind", options_.kind}, {"outcome", outcome}});
+  };
+  succeeded_ = attempts("ok");
+  postponed_ = attempts("postponed");
+  failed_ = attempts("failed");
+  open_ = metrics->GetGauge("calls_open", "Outward calls not yet done.", {{"kind", options_.kind}});
+  oldest_seconds_ =
+      metrics->GetGauge("calls_oldest_open_age_seconds",
+                        "Age of the oldest outward call not yet done.", {{"kind", options_.kind}});
+}
+
+CallWorker::~CallWorker() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stop_ = true;
+  }
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void CallWorker::Start() {
+  threads_.emplace_back([this] { Dispatch(); });
+  for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { Work(); });
+}
+
+void CallWorker::Wake() {
+  absl::MutexLock lock(&mutex_);
+  woken_ = true;
+}
+
+absl::StatusOr<std::vector<Call>> CallWorker::Claim(int limit) {
+  std::vector<Call> claimed;
+  RETURN_IF_ERROR(db_->Run([&](sql::Transaction& tx) -> absl::Status {
+    claimed.clear();
+    const absl::Time now = clock_->CivilNow();
+    ASSIGN_OR_RETURN(
+        const sql::Result rows,
+        tx.Execute(
+            "UPDATE calls SET claimed_until = :until, claimed_by = :me, attempts = attempts + 1 "
+            "WHERE id IN (SELECT c.id FROM calls c WHERE c.state = 0 AND c.kind = :kind "
+            "AND c.next_attempt_time <= :now AND c.claimed_until < :now "
+            "AND NOT EXISTS (SELECT 1 FROM calls p WHERE p.state = 0 AND p.subject = c.subject "
+            "AND p.kind = c.kind AND p.sequence < c.sequence) "
+            "ORDER BY c.next_attempt_time LIMIT :limit) AND claimed_until < :now "
+            "RETURNING id, subject, sequence, request, attempts",
+            {{"until", now + options_.attempt_timeout + kClaimMargin},
+             {"me", claimant_},
+             {"kind", options_.kind},
+             {"now", now},
+             {"limit", std::min(limit, kMaxClaimed)}}));
+    for (const sql::Row& row : rows.rows) {
+      Call call{row.Text(0), row.Text(1), row.Int(2), "", row.Int(4)};
+      const auto key = subject_keys_->Get(tx, call.subject);
+      // An erased subject has nothing left to say to anybody.
+      if (absl::IsNotFound(key.status())) {
+        RETURN_IF_ERROR(tx.Execute("UPDATE calls SET state = :failed WHERE id = :id",
+                                   {{"failed", kFailed}, {"id", call.id}})
+                            .status());
+        continue;
+      }
+      RETURN_IF_ERROR(key.status());
+      ASSIGN_OR_RETURN(call.request, keys::Open(*key, row.Blob(3), Context(call.id)));
+      claimed.push_back(std::move(call));
+    }
+    return absl::OkStatus();
+  }));
+  return claimed;
+}
+
+absl::Status CallWorker::Attempt(const Call& call) {
+  const absl::Status outcome = perform_(call, clock_->CivilNow() + options_.attempt_timeout);
+  const int doublings =
+      static_cast<int>(std::min<int64_t>(call.attempts - 1, kMaxBackoffDoublings));
+  const absl::Duration backoff =
+      std::min(options_.longest_backoff, options_.first_backoff * (int64_t{1} << doublings));
+  const int state = outcome.ok() ? kDone : IsFinal(outcome) ? kFailed : kOpen;
+  (state == kDone ? succeeded_ : state == kFailed ? failed_ : postponed_).Add();
+  if (!outcome.ok()) {
+    log::Warning("outward call failed", {{"kind", options_.kind},
+                                         {"subject", call.subject},
+                                         {"attempt", call.attempts},
+                                         {"final", state == kFailed ? "yes" : "no"},
+                                         {"status", outcome}});
+  }
+  return db_->Run([&](sql::Transaction& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(const sql::Result updated,
+                     tx.Execute("UPDATE calls SET state = :state, next_attempt_time = :next, "
+                                "claimed_until = 0 WHERE id = :id AND state = 0 "
+                                "AND claimed_by = :me AND attempts = :attempts",
+                                {{"state", state},
+                                 {"next", clock_->CivilNow() + backoff},
+                                 {"id", call.id},
+                                 {"me", claimant_},
+                                 {"attempts", call.attempts}}));
+    // The claim ran out and another worker has the call: its record counts.
+    if (updated.changed == 0) return absl::OkStatus();
+    return record_(tx, call, outcome);
+  });
+}
+
+absl::StatusOr<int> CallWorker::RunOnce() {
+  ASSIGN_OR_RETURN(const std::vector<Call> calls, Claim(kMaxClaimed));
+  for (const Call& call : calls) RETURN_IF_ERROR(Attempt(call));
+  return static_cast<int>(calls.size());
+}
+
+absl::Status CallWorker::ReportBacklog() {
+  return db_->Read([&](sql::Transaction& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(const sql::Result rows,
+                     tx.Execute("SELECT COUNT(*), COALESCE(MIN(create_time), 0) FROM calls "
+                                "WHERE state = 0 AND kind = :kind",
+                                {{"kind", options_.kind}}));
+    open_.Set(static_cast<double>(rows.rows[0].Int(0)));
+    oldest_seconds_.Set(rows.rows[0].Int(0) == 0
+                            ? 0
+                            : absl::ToDoubleSeconds(clock_->CivilNow() - rows.rows[0].Time(1)));
+    return absl::OkStatus();
+  });
+}
+
+void CallWorker::Dispatch() {
+  for (;;) {
+    int room = 0;
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto due = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return stop_ || (woken_ && busy_ + static_cast<int>(queue_.size()) < options_.threads);
+      };
+      mutex_.AwaitWithTimeout(absl::Condition(&due), options_.poll_interval);
+      if (stop_) return;
+      woken_ = false;
+      room = options_.threads - busy_ - static_cast<int>(queue_.size());
+    }
+    if (room <= 0) continue;
+    auto calls = Claim(room);
+    if (!calls.ok()) {
+      log::Error("outward calls cannot be claimed",
+                 {{"kind", options_.kind}, {"status", calls.status()}});
+      continue;
+    }
+    if (const absl::Status status = ReportBacklog(); !status.ok()) {
+      log::Error("backlog of outward calls unknown", {{"kind", options_.kind}, {"status", status}});
+    }
+    absl::MutexLock lock(&mutex_);
+    // As many as there was room for: there may be more.
+    if (static_cast<int>(calls->size()) == room) woken_ = true;
+    for (Call& call : *calls) queue_.push_back(std::move(call));
+  }
+}
+
+void CallWorker::Work() {
+  for (;;) {
+    Call call;
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return stop_ || !queue_.empty();
+      };
+      mutex_.Await(absl::Condition(&ready));
+      if (stop_) return;
+      call = std::move(queue_.front());
+      queue_.pop_front();
+      ++busy_;
+    }
+    if (const absl::Status status = Attempt(call); !status.ok()) {
+      log::Error("outcome of an outward call not recorded",
+                 {{"kind", options_.kind}, {"subject", call.subject}, {"status", status}});
+    }
+    absl::MutexLock lock(&mutex_);
+    --busy_;
+    // The next call of this subject may be due now.
+    woken_ = true;
+  }
+}
+
+}  // namespace lgsp::durable

@@ -1,0 +1,99 @@
+// Outward calls that must happen: written with the decision, made by a worker, repeated until the
+// outcome is clear. DESIGN.md section 4.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "libs/clock/clock.h"
+#include "libs/durable/subject_keys.h"
+#include "libs/metrics/metrics.h"
+#include "libs/sql/sql.h"
+
+namespace lgsp::durable {
+
+// A call as stored.
+struct Call {
+  std::string id;
+  // The resource it is about; its data key seals the request. Calls of one subject and kind go in
+  // order of `sequence`.
+  std::string subject;
+  int64_t sequence = 0;
+  std::string request;
+  // Attempts begun, this one included.
+  int64_t attempts = 0;
+};
+
+// Stores a call of `kind`, in the transaction of the decision. `key` is the data key of the call's
+// subject.
+absl::Status AddCall(sql::Transaction& tx, absl::string_view kind, const Call& call,
+                     const keys::DataKey& key, absl::Time now);
+
+// Makes the calls of one kind. An attempt that dies with its process is made again when its claim
+// has run out: what is called must bear repetition.
+class CallWorker {
+ public:
+  struct Options {
+    std::string kind;
+    int threads = 4;
+    // How long an attempt may take; its claim is held a little longer.
+    absl::Duration attempt_timeout = absl::Seconds(60);
+    absl::Duration first_backoff = absl::Milliseconds(250);
+    absl::Duration longest_backoff = absl::Seconds(60);
+    // How often calls are looked for when nobody says Wake.
+    absl::Duration poll_interval = absl::Seconds(1);
+  };
+  // Makes the call; no transaction is open. Any failure but INVALID_ARGUMENT and DATA_LOSS is tried
+  // again without end.
+  using Perform = std::function<absl::Status(const Call&, absl::Time deadline)>;
+  // Records the outcome, in the transaction that closes or postpones the call.
+  using Record =
+      std::function<absl::Status(sql::Transaction&, const Call&, const absl::Status& outcome)>;
+
+  CallWorker(sql::Database* db, const SubjectKeys* subject_keys, const Clock* clock,
+             metrics::Registry* metrics, Options options, Perform perform, Record record);
+  ~CallWorker();  // waits for the attempts under way
+
+  // Begins to work in its own threads.
+  void Start();
+  // Says that calls may have been added.
+  void Wake();
+
+  // Claims and makes what is due, in the calling thread; says how many attempts were made. What
+  // Start does in a loop.
+  absl::StatusOr<int> RunOnce();
+
+ private:
+  absl::StatusOr<std::vector<Call>> Claim(int limit);
+  absl::Status Attempt(const Call& call);
+  void Dispatch();
+  void Work();
+  absl::Status ReportBacklog();
+
+  sql::Database* const db_;
+  const SubjectKeys* const subject_keys_;
+  const Clock* const clock_;
+  const Options options_;
+  const Perform perform_;
+  const Record record_;
+  const std::string claimant_;
+  metrics::Counter succeeded_, postponed_, failed_;
+  metrics::Gauge open_, oldest_seconds_;
+
+  absl::Mutex mutex_;
+  std::deque<Call> queue_ ABSL_GUARDED_BY(mutex_);
+  int busy_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace lgsp::durable

@@ -1,0 +1,52 @@
+// Publishing: an event is part of the transaction of what it tells. DESIGN.md section 5.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "google/protobuf/message.h"
+#include "lgsp/events/v1/feed.pb.h"
+#include "libs/clock/clock.h"
+#include "libs/sql/sql.h"
+
+namespace lgsp::events {
+
+// What is to be told.
+struct NewEvent {
+  // Resource name of the aggregate (`dossiers/0197…`) and its revision that this event made.
+  std::string subject;
+  int64_t revision = 0;
+  absl::Time time;
+  // The agencies concerned.
+  std::vector<std::string> audience;
+  std::string traceparent;
+  // The fact: a message of `lgsp/<service>/v1/events.proto`. No personal data.
+  const google::protobuf::Message* data = nullptr;
+};
+
+// The only way to publish. Thread-safe, without state.
+class Outbox {
+ public:
+  explicit Outbox(const Clock* clock) : clock_(clock) {}
+
+  // ALREADY_EXISTS when the aggregate has an event of this revision.
+  absl::Status Add(sql::Transaction& tx, const NewEvent& event) const;
+
+ private:
+  const Clock* const clock_;
+};
+
+// The last position, and the epoch (made when it is asked for the first time).
+absl::StatusOr<lgsp::events::v1::Position> LastPosition(sql::Transaction& tx);
+absl::Status EnsureEpoch(sql::Database& db);
+
+// At most `limit` events after `after`, in order. `source` as in Event.source.
+absl::StatusOr<std::vector<lgsp::events::v1::FollowResponse>> ReadFeed(
+    sql::Transaction& tx, absl::string_view source, const lgsp::events::v1::Position& after,
+    int limit);
+
+}  // namespace lgsp::events

@@ -1,0 +1,74 @@
+// Procedures, their terms, and agencies, as loaded from deploy/catalog. Immutable after loading.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "lgsp/dossiers/v1/dossiers.pb.h"
+#include "services/dossiers/calendar.h"
+
+namespace lgsp::dossiers {
+
+// One way of submission with its term, as printed. A channel may have several: alternatives.
+struct PrintedTerm {
+  int row = 0;
+  lgsp::dossiers::v1::Dossier::Channel channel;
+  // KNOWN, OTHER or NONE.
+  std::string term_class;
+  std::string amount;
+  std::string unit;
+};
+
+struct Procedure {
+  std::string code;
+  std::string name;
+  // Field of administration, `Đất đai`.
+  std::string field;
+  // Settled by the province (`Tỉnh`) or by a commune (`Xã`).
+  enum class Level { kProvince, kCommune } level = Level::kProvince;
+  // HERE: new dossiers are taken. CENTRAL, OTHER_PROVINCE, INTERNAL: they are not.
+  std::string scope;
+  // The department of the field.
+  std::string sector_agency;
+  // `DIRECT|ONLINE|POSTAL`
+  std::string channels;
+  std::vector<PrintedTerm> terms;
+
+  bool Offers(lgsp::dossiers::v1::Dossier::Channel channel) const;
+};
+
+struct Agency {
+  std::string code;
+  std::string name;
+  bool is_commune = false;
+};
+
+class Catalogue {
+ public:
+  // Reads tthc.csv, tthc_terms.csv, camau_agencies.csv and vn_civil_service_days_2021_2027.csv in
+  // `folder`. INVALID_ARGUMENT CSV_INVALID, CATALOGUE_INVALID (a reference that leads nowhere, a
+  // code twice).
+  static absl::StatusOr<Catalogue> Load(absl::string_view folder);
+
+  // nullptr when unknown.
+  const Procedure* FindProcedure(absl::string_view code) const;
+  const Agency* FindAgency(absl::string_view code) const;
+  // In order of their codes.
+  const std::vector<Agency>& agencies() const { return agencies_; }
+  const Calendar& calendar() const { return calendar_; }
+  size_t procedure_count() const { return procedures_.size(); }
+
+ private:
+  absl::Status LoadAgencies(absl::string_view folder);
+  absl::Status LoadProcedures(absl::string_view folder);
+  absl::Status LoadTerms(absl::string_view folder);
+
+  absl::flat_hash_map<std::string, Procedure> procedures_;
+  std::vector<Agency> agencies_;
+  Calendar calendar_;
+};
+
+}  // namespace lgsp::dossiers

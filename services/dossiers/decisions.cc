@@ -1,0 +1,244 @@
+#include "services/dossiers/decisions.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "google/protobuf/util/time_util.h"
+#include "libs/auth/auth.h"
+#include "libs/status/status.h"
+#include "libs/text/text.h"
+#include "services/dossiers/errors.h"
+#include "services/dossiers/lifecycle.h"
+#include "services/dossiers/limits.h"
+
+namespace lgsp::dossiers {
+namespace {
+
+using google::protobuf::Timestamp;
+using google::protobuf::util::TimeUtil;
+using lgsp::auth::v1::Caller;
+using lgsp::dossiers::v1::AcceptDossierRequest;
+using lgsp::dossiers::v1::Applicant;
+using lgsp::dossiers::v1::DueDate;
+using lgsp::dossiers::v1::RejectDossierRequest;
+using lgsp::dossiers::v1::SubmitDossierRequest;
+
+Timestamp ToProto(absl::Time time) {
+  return TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
+}
+
+absl::Status CheckContact(const Applicant& applicant) {
+  if (!applicant.phone().empty()) {
+    const std::string digits =
+        applicant.phone().substr(absl::StartsWith(applicant.phone(), "+") ? 1 : 0);
+    const auto size = static_cast<int>(digits.size());
+    if (size < kMinPhoneDigits || size > kMaxPhoneDigits ||
+        !std::all_of(digits.begin(), digits.end(), absl::ascii_isdigit)) {
+      return MakeFieldError("PHONE_INVALID", "applicant.phone", "must be 8 to 15 digits");
+    }
+  }
+  if (!applicant.email().empty()) {
+    const size_t at = applicant.email().find('@');
+    const bool plain = std::all_of(applicant.email().begin(), applicant.email().end(),
+                                   [](char c) { return c > ' ' && c < 0x7f; });
+    if (!plain || at == 0 || at == std::string::npos || at + 1 == applicant.email().size() ||
+        applicant.email().size() > kMaxEmailLength) {
+      return MakeFieldError("EMAIL_INVALID", "applicant.email", "must be name@domain in ASCII");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Applicant> CleanApplicant(const Applicant& given) {
+  Applicant applicant = given;
+  if (!Applicant::Kind_IsValid(given.kind()) || given.kind() == Applicant::KIND_UNSPECIFIED) {
+    return MakeFieldError("APPLICANT_KIND_INVALID", "applicant.kind", "must be one of the kinds");
+  }
+  ASSIGN_OR_RETURN(*applicant.mutable_full_name(),
+                   text::Clean("applicant.full_name", given.full_name(), 1, kMaxNameCharacters));
+  if (given.kind() == Applicant::CITIZEN) {
+    RETURN_IF_ERROR(text::CheckPersonalId("applicant.id_number", given.id_number()));
+  } else if (given.id_number().empty() || given.id_number().size() > kMaxIdNumberLength ||
+             !std::all_of(given.id_number().begin(), given.id_number().end(),
+                          [](char c) { return absl::ascii_isalnum(c) || c == '-'; })) {
+    return MakeFieldError("ID_NUMBER_INVALID", "applicant.id_number",
+                          "must be 1 to 20 letters, digits and hyphens");
+  }
+  RETURN_IF_ERROR(CheckContact(applicant));
+  return applicant;
+}
+
+absl::StatusOr<std::string> FindIntake(const Catalogue& catalogue, const Caller& caller,
+                                       const SubmitDossierRequest& request) {
+  std::string code = request.intake_agency();
+  if (code.empty()) code = caller.officer().unit();
+  if (code.empty() && caller.agencies_size() == 1 && !absl::EndsWith(caller.agencies(0), "*")) {
+    code = caller.agencies(0);
+  }
+  if (code.empty()) return IntakeAgencyNeeded();
+  if (catalogue.FindAgency(code) == nullptr) return AgencyUnknown("intake_agency", code);
+  if (!auth::ActsFor(caller, code)) return AgencyNotRepresented(code);
+  return code;
+}
+
+absl::StatusOr<std::string> FindSettling(const Catalogue& catalogue, const Procedure& procedure,
+                                         const SubmitDossierRequest& request,
+                                         const std::string& intake) {
+  const std::string& named = request.settling_agency();
+  if (!named.empty() && catalogue.FindAgency(named) == nullptr) {
+    return AgencyUnknown("settling_agency", named);
+  }
+  if (procedure.level == Procedure::Level::kProvince) {
+    if (!named.empty() && named != procedure.sector_agency) {
+      return SettlingAgencyWrong(procedure.sector_agency);
+    }
+    return procedure.sector_agency;
+  }
+  const std::string& commune = named.empty() ? intake : named;
+  if (catalogue.FindAgency(commune)->is_commune) return commune;
+  return named.empty() ? SettlingAgencyNeeded(procedure.code) : SettlingAgencyWrong("a commune");
+}
+
+absl::StatusOr<DueDate> OfficersDue(const Procedure& procedure, const AcceptDossierRequest& request,
+                                    absl::Time now) {
+  if (!request.has_due_time()) return DueTimeNeeded(procedure.code);
+  // Not by TimeUtil: it aborts on a time out of range.
+  const absl::Time due_time = absl::FromUnixSeconds(request.due_time().seconds());
+  if (due_time <= now || due_time > now + kFarthestDueTime) {
+    return DueTimeInvalid("must be in the future, at most 10 years ahead");
+  }
+  DueDate due;
+  *due.mutable_due_time() = ToProto(due_time);
+  ASSIGN_OR_RETURN(*due.mutable_basis(),
+                   text::Clean("due_basis", request.due_basis(), 1, kMaxBasisCharacters));
+  return due;
+}
+
+// The term that holds: nothing printed at all is a nullptr.
+absl::StatusOr<const PrintedTerm*> ChooseTerm(const std::vector<const PrintedTerm*>& terms,
+                                              int row) {
+  std::set<std::tuple<std::string, std::string, std::string>> different;
+  std::vector<int> rows;
+  for (const PrintedTerm* term : terms) {
+    different.emplace(term->term_class, term->amount, term->unit);
+    rows.push_back(term->row);
+    if (row != 0 && term->row == row) return term;
+  }
+  if (row != 0) return TermRowUnknown(absl::StrJoin(rows, ", "));
+  if (different.size() > 1) return TermAmbiguous(absl::StrJoin(rows, ", "));
+  return terms.empty() ? nullptr : terms.front();
+}
+
+void Advance(Dossier::State next, Dossier& dossier) {
+  dossier.set_state(next);
+  dossier.set_revision(dossier.revision() + 1);
+}
+
+}  // namespace
+
+absl::StatusOr<Dossier> DecideSubmit(const Catalogue& catalogue, const Caller& caller,
+                                     const SubmitDossierRequest& request, absl::Time now) {
+  const Procedure* procedure = catalogue.FindProcedure(request.procedure());
+  if (procedure == nullptr) return ProcedureUnknown(request.procedure());
+  if (procedure->scope != "HERE") return ProcedureNotSettledHere(procedure->code, procedure->scope);
+  if (!Dossier::Channel_IsValid(request.channel()) ||
+      request.channel() == Dossier::CHANNEL_UNSPECIFIED) {
+    return MakeFieldError("CHANNEL_INVALID", "channel", "must be one of the channels");
+  }
+  if (!procedure->Offers(request.channel())) {
+    return ChannelNotOffered(procedure->code, procedure->channels);
+  }
+  Dossier dossier;
+  ASSIGN_OR_RETURN(*dossier.mutable_intake_agency(), FindIntake(catalogue, caller, request));
+  ASSIGN_OR_RETURN(*dossier.mutable_settling_agency(),
+                   FindSettling(catalogue, *procedure, request, dossier.intake_agency()));
+  ASSIGN_OR_RETURN(*dossier.mutable_applicant(), CleanApplicant(request.applicant()));
+  ASSIGN_OR_RETURN(*dossier.mutable_subject(),
+                   text::Clean("subject", request.subject(), 0, kMaxSubjectCharacters));
+  dossier.set_state(Dossier::SUBMITTED);
+  dossier.set_revision(1);
+  dossier.set_procedure(procedure->code);
+  dossier.set_channel(request.channel());
+  *dossier.mutable_submit_time() = ToProto(now);
+  return dossier;
+}
+
+absl::StatusOr<DueDate> DecideDue(const Procedure& procedure, const Calendar& calendar,
+                                  const AcceptDossierRequest& request, Dossier::Channel channel,
+                                  absl::Time now) {
+  std::vector<const PrintedTerm*> terms;
+  for (const PrintedTerm& term : procedure.terms) {
+    if (term.channel == channel) terms.push_back(&term);
+  }
+  ASSIGN_OR_RETURN(const PrintedTerm* printed, ChooseTerm(terms, request.term_row()));
+  const auto term = printed != nullptr && printed->term_class == "KNOWN"
+                        ? ParseTerm(printed->amount, printed->unit)
+                        : std::nullopt;
+  DueDate due;
+  if (term.has_value()) {
+    if (request.has_due_time()) return DueTimeInvalid("must not be given: the term is computed");
+    ASSIGN_OR_RETURN(due, ComputeDue(calendar, now, *term));
+  } else {
+    ASSIGN_OR_RETURN(due, OfficersDue(procedure, request, now));
+  }
+  if (printed != nullptr) {
+    due.set_term_row(printed->row);
+    due.set_term_amount(printed->amount);
+    due.set_term_unit(printed->unit);
+  }
+  return due;
+}
+
+absl::Status DecideAccept(const Catalogue& catalogue, const AcceptDossierRequest& request,
+                          absl::Time now, Dossier& dossier) {
+  ASSIGN_OR_RETURN(const Dossier::State next, Next(dossier.state(), Command::kAccept));
+  const Procedure* procedure = catalogue.FindProcedure(dossier.procedure());
+  if (procedure == nullptr) return ProcedureUnknown(dossier.procedure());
+  const Dossier::Channel channel =
+      request.channel() == Dossier::CHANNEL_UNSPECIFIED ? dossier.channel() : request.channel();
+  if (!Dossier::Channel_IsValid(channel)) {
+    return MakeFieldError("CHANNEL_INVALID", "channel", "must be one of the channels");
+  }
+  ASSIGN_OR_RETURN(DueDate due, DecideDue(*procedure, catalogue.calendar(), request, channel, now));
+  *dossier.mutable_due() = std::move(due);
+  dossier.set_channel(channel);
+  *dossier.mutable_accept_time() = ToProto(now);
+  Advance(next, dossier);
+  return absl::OkStatus();
+}
+
+absl::Status DecideComplete(absl::Time now, Dossier& dossier) {
+  ASSIGN_OR_RETURN(const Dossier::State next, Next(dossier.state(), Command::kComplete));
+  *dossier.mutable_complete_time() = ToProto(now);
+  Advance(next, dossier);
+  return absl::OkStatus();
+}
+
+absl::Status DecideReturn(absl::Time now, Dossier& dossier) {
+  ASSIGN_OR_RETURN(const Dossier::State next, Next(dossier.state(), Command::kReturn));
+  *dossier.mutable_return_time() = ToProto(now);
+  Advance(next, dossier);
+  return absl::OkStatus();
+}
+
+absl::Status DecideReject(const RejectDossierRequest& request, absl::Time now, Dossier& dossier) {
+  ASSIGN_OR_RETURN(const Dossier::State next, Next(dossier.state(), Command::kReject));
+  ASSIGN_OR_RETURN(const std::string reason,
+                   text::Clean("reason", request.reason(), 1, kMaxReasonCharacters));
+  dossier.set_reject_reason(reason);
+  *dossier.mutable_reject_time() = ToProto(now);
+  Advance(next, dossier);
+  return absl::OkStatus();
+}
+
+bool Concerns(const Caller& caller, const Dossier& dossier) {
+  return auth::ActsFor(caller, dossier.intake_agency()) ||
+         auth::ActsFor(caller, dossier.settling_agency());
+}
+
+}  // namespace lgsp::dossiers

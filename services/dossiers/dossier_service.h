@@ -1,0 +1,86 @@
+// gRPC adapter of dossiers: authorise, validate, then in one transaction load, decide, save, tell;
+// answer.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "lgsp/dossiers/v1/dossiers.grpc.pb.h"
+#include "libs/clock/clock.h"
+#include "libs/durable/commands.h"
+#include "libs/durable/subject_keys.h"
+#include "libs/events/outbox.h"
+#include "libs/rpc/server.h"
+#include "libs/sql/sql.h"
+#include "services/dossiers/catalogue.h"
+#include "services/dossiers/dossier_store.h"
+
+namespace lgsp::dossiers {
+
+class DossierService final : public lgsp::dossiers::v1::Dossiers::Service {
+ public:
+  // What the service works with; all outlive it.
+  struct Parts {
+    sql::Database* db;
+    const durable::SubjectKeys* subject_keys;
+    const Catalogue* catalogue;
+    const Clock* clock;
+    // Called after every command that took effect: events and outward calls may have been added.
+    std::function<void()> committed;
+  };
+  explicit DossierService(Parts parts);
+
+  grpc::Status SubmitDossier(grpc::ServerContext* context,
+                             const lgsp::dossiers::v1::SubmitDossierRequest* request,
+                             lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status AcceptDossier(grpc::ServerContext* context,
+                             const lgsp::dossiers::v1::AcceptDossierRequest* request,
+                             lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status CompleteDossier(grpc::ServerContext* context,
+                               const lgsp::dossiers::v1::CompleteDossierRequest* request,
+                               lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status ReturnDossier(grpc::ServerContext* context,
+                             const lgsp::dossiers::v1::ReturnDossierRequest* request,
+                             lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status RejectDossier(grpc::ServerContext* context,
+                             const lgsp::dossiers::v1::RejectDossierRequest* request,
+                             lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status GetDossier(grpc::ServerContext* context,
+                          const lgsp::dossiers::v1::GetDossierRequest* request,
+                          lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status ListDossiers(grpc::ServerContext* context,
+                            const lgsp::dossiers::v1::ListDossiersRequest* request,
+                            lgsp::dossiers::v1::ListDossiersResponse* response) override;
+  grpc::Status ListTransitions(grpc::ServerContext* context,
+                               const lgsp::dossiers::v1::ListTransitionsRequest* request,
+                               lgsp::dossiers::v1::ListTransitionsResponse* response) override;
+
+ private:
+  // Runs a command on an existing dossier: repeated → its first answer; else load, check etag,
+  // `decide`, save.
+  template <typename Request>
+  grpc::Status RunCommand(
+      grpc::ServerContext* context, absl::string_view method, const Request& request,
+      absl::FunctionRef<absl::Status(absl::Time now, LoadedDossier& loaded)> decide,
+      lgsp::dossiers::v1::Dossier* response);
+
+  // The dossier named, when it concerns the caller; else as if there were none.
+  absl::StatusOr<LoadedDossier> LoadFor(sql::Transaction& tx, const lgsp::auth::v1::Caller& caller,
+                                        absl::string_view field, absl::string_view name);
+
+  // Saves a decided command: dossier, history, event, outward call, answer.
+  absl::Status Save(sql::Transaction& tx, const rpc::CallContext& call,
+                    const durable::Command& command, LoadedDossier& loaded, absl::Time now);
+
+  absl::StatusOr<std::vector<std::string>> PageOfNames(
+      sql::Transaction& tx, const lgsp::auth::v1::Caller& caller,
+      const lgsp::dossiers::v1::ListDossiersRequest& request, absl::string_view after, int limit);
+
+  const Parts parts_;
+  const DossierStore store_;
+  const events::Outbox outbox_;
+};
+
+}  // namespace lgsp::dossiers

@@ -1,0 +1,226 @@
+#include "services/dossiers/dossier_store.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "google/protobuf/util/time_util.h"
+#include "libs/aip/aip.h"
+#include "libs/clock/clock.h"
+#include "libs/status/status.h"
+#include "services/dossiers/errors.h"
+#include "services/dossiers/limits.h"
+
+namespace lgsp::dossiers {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+using lgsp::dossiers::v1::Dossier;
+using lgsp::dossiers::v1::PortalSync;
+using lgsp::dossiers::v1::Transition;
+
+constexpr char kCollection[] = "dossiers/";
+
+std::string SealContext(absl::string_view name) { return absl::StrCat("dossiers.sealed\n", name); }
+
+// Moves what is personal out of `dossier` into a message of its own; the parts of other tables are
+// dropped.
+Dossier TakePersonal(Dossier& dossier) {
+  Dossier personal;
+  personal.mutable_applicant()->Swap(dossier.mutable_applicant());
+  personal.set_subject(dossier.subject());
+  personal.set_reject_reason(dossier.reject_reason());
+  dossier.clear_applicant();
+  dossier.clear_subject();
+  dossier.clear_reject_reason();
+  dossier.clear_etag();
+  dossier.clear_portal_sync();
+  return personal;
+}
+
+struct Stored {
+  sql::Bytes body;
+  sql::Bytes sealed;
+};
+
+Stored ToStored(const Dossier& dossier, const keys::DataKey& key) {
+  Dossier plain = dossier;
+  const Dossier personal = TakePersonal(plain);
+  return {{plain.SerializeAsString()},
+          {keys::Seal(key, personal.SerializeAsString(), SealContext(dossier.name()))}};
+}
+
+sql::Value CodeOrNull(const Dossier& dossier) {
+  return dossier.code().empty() ? sql::Value() : sql::Value(dossier.code());
+}
+
+// Columns of `portal_syncs` from `column` on; none yet means that nothing need be told.
+PortalSync ToPortalSync(const sql::Row& row, int column) {
+  PortalSync sync;
+  if (row.IsNull(column)) {
+    sync.set_state(PortalSync::NOT_NEEDED);
+    return sync;
+  }
+  sync.set_state(static_cast<PortalSync::State>(row.Int(column)));
+  sync.set_synced_revision(row.Int(column + 1));
+  if (row.Int(column + 2) > 0) {
+    *sync.mutable_sync_time() = TimeUtil::MicrosecondsToTimestamp(row.Int(column + 2));
+  }
+  sync.set_attempts(static_cast<int32_t>(row.Int(column + 3)));
+  sync.set_last_error_reason(row.Text(column + 4));
+  return sync;
+}
+
+}  // namespace
+
+std::string FormatCode(absl::string_view agency, absl::CivilDay day, int64_t sequence) {
+  return absl::StrFormat("%s-%02d%02d%02d-%04d", agency, day.year() % 100, day.month(), day.day(),
+                         sequence);
+}
+
+absl::StatusOr<LoadedDossier> DossierStore::Load(sql::Transaction& tx, absl::string_view id) const {
+  const std::string name = absl::StrCat(kCollection, id);
+  ASSIGN_OR_RETURN(
+      const sql::Result found,
+      aip::IsUuid(id)
+          ? tx.Execute(
+                "SELECT d.body, d.sealed, s.state, s.synced_revision, s.sync_time, s.attempts, "
+                "s.last_error_reason FROM dossiers d LEFT JOIN portal_syncs s "
+                "ON s.dossier = d.name WHERE d.name = :name",
+                {{"name", name}})
+          : tx.Execute(
+                "SELECT d.body, d.sealed, s.state, s.synced_revision, s.sync_time, s.attempts, "
+                "s.last_error_reason FROM dossiers d LEFT JOIN portal_syncs s "
+                "ON s.dossier = d.name WHERE d.code = :code",
+                {{"code", id}}));
+  if (found.rows.empty()) return DossierNotFound(name);
+  const sql::Row& row = found.rows[0];
+  LoadedDossier loaded;
+  if (!loaded.dossier.ParseFromString(row.Blob(0))) {
+    return MakeError(absl::StatusCode::kDataLoss, "DOSSIER_UNREADABLE",
+                     "the stored dossier is damaged", {{"name", name}});
+  }
+  ASSIGN_OR_RETURN(loaded.key, subject_keys_->Get(tx, loaded.dossier.name()));
+  ASSIGN_OR_RETURN(const std::string personal,
+                   keys::Open(loaded.key, row.Blob(1), SealContext(loaded.dossier.name())));
+  loaded.dossier.MergeFromString(personal);
+  *loaded.dossier.mutable_portal_sync() = ToPortalSync(row, 2);
+  loaded.dossier.set_etag(aip::Etag(loaded.dossier.name(), loaded.dossier.revision()));
+  return loaded;
+}
+
+absl::StatusOr<keys::DataKey> DossierStore::Insert(sql::Transaction& tx,
+                                                   const Dossier& dossier) const {
+  ASSIGN_OR_RETURN(keys::DataKey key, subject_keys_->Create(tx, dossier.name()));
+  Stored stored = ToStored(dossier, key);
+  RETURN_IF_ERROR(
+      tx.Execute(
+            "INSERT INTO dossiers (name, revision, state, code, procedure_code, intake_agency, "
+            "settling_agency, submit_time, body, sealed) VALUES (:name, :revision, :state, NULL, "
+            ":procedure, :intake, :settling, :submit_time, :body, :sealed)",
+            {{"name", dossier.name()},
+             {"revision", dossier.revision()},
+             {"state", static_cast<int>(dossier.state())},
+             {"procedure", dossier.procedure()},
+             {"intake", dossier.intake_agency()},
+             {"settling", dossier.settling_agency()},
+             {"submit_time", TimeUtil::TimestampToMicroseconds(dossier.submit_time())},
+             {"body", std::move(stored.body)},
+             {"sealed", std::move(stored.sealed)}})
+          .status());
+  for (const std::string& agency : {dossier.intake_agency(), dossier.settling_agency()}) {
+    RETURN_IF_ERROR(
+        tx.Execute("INSERT INTO dossier_agencies (agency, name) VALUES (:agency, :name) "
+                   "ON CONFLICT (agency, name) DO NOTHING",
+                   {{"agency", agency}, {"name", dossier.name()}})
+            .status());
+  }
+  return key;
+}
+
+absl::Status DossierStore::Update(sql::Transaction& tx, const LoadedDossier& loaded) const {
+  const Dossier& dossier = loaded.dossier;
+  Stored stored = ToStored(dossier, loaded.key);
+  ASSIGN_OR_RETURN(
+      const sql::Result updated,
+      tx.Execute("UPDATE dossiers SET revision = :revision, state = :state, code = :code, "
+                 "body = :body, sealed = :sealed "
+                 "WHERE name = :name AND revision = :loaded",
+                 {{"revision", dossier.revision()},
+                  {"state", static_cast<int>(dossier.state())},
+                  {"code", CodeOrNull(dossier)},
+                  {"body", std::move(stored.body)},
+                  {"sealed", std::move(stored.sealed)},
+                  {"name", dossier.name()},
+                  {"loaded", dossier.revision() - 1}}));
+  return updated.changed == 1 ? absl::OkStatus() : sql::RevisionConflict();
+}
+
+absl::Status DossierStore::AddTransition(sql::Transaction& tx, const Dossier& dossier,
+                                         absl::Time time,
+                                         const lgsp::auth::v1::Caller& caller) const {
+  return tx
+      .Execute(
+          "INSERT INTO transitions (dossier, revision, state, time, system, officer, unit) "
+          "VALUES (:dossier, :revision, :state, :time, :system, :officer, :unit)",
+          {{"dossier", dossier.name()},
+           {"revision", dossier.revision()},
+           {"state", static_cast<int>(dossier.state())},
+           {"time", time},
+           {"system", caller.system()},
+           {"officer", caller.officer().id()},
+           {"unit", caller.officer().unit()}})
+      .status();
+}
+
+absl::StatusOr<std::vector<Transition>> DossierStore::Transitions(sql::Transaction& tx,
+                                                                  absl::string_view name) const {
+  ASSIGN_OR_RETURN(
+      const sql::Result found,
+      tx.Execute("SELECT revision, state, time, system, officer, unit FROM transitions "
+                 "WHERE dossier = :dossier ORDER BY revision LIMIT :limit",
+                 {{"dossier", name}, {"limit", kMaxTransitions}}));
+  std::vector<Transition> transitions;
+  for (const sql::Row& row : found.rows) {
+    Transition& transition = transitions.emplace_back();
+    transition.set_revision(row.Int(0));
+    transition.set_state(static_cast<Dossier::State>(row.Int(1)));
+    *transition.mutable_time() = TimeUtil::MicrosecondsToTimestamp(row.Int(2));
+    transition.set_system(row.Text(3));
+    transition.set_officer(row.Text(4));
+    transition.set_unit(row.Text(5));
+  }
+  return transitions;
+}
+
+absl::StatusOr<std::string> DossierStore::NextCode(sql::Transaction& tx, absl::string_view agency,
+                                                   absl::CivilDay day) const {
+  ASSIGN_OR_RETURN(
+      const sql::Result counted,
+      tx.Execute("INSERT INTO dossier_codes (agency, day, last) VALUES (:agency, :day, 1) "
+                 "ON CONFLICT (agency, day) DO UPDATE SET last = dossier_codes.last + 1 "
+                 "RETURNING last",
+                 {{"agency", agency}, {"day", FormatDay(day)}}));
+  return FormatCode(agency, day, counted.rows[0].Int(0));
+}
+
+absl::StatusOr<std::vector<std::string>> DossierStore::NamesOfAgency(
+    sql::Transaction& tx, absl::string_view agency, bool settling_only, Dossier::State state,
+    absl::string_view after, int limit) const {
+  ASSIGN_OR_RETURN(
+      const sql::Result found,
+      tx.Execute("SELECT a.name FROM dossier_agencies a JOIN dossiers d ON d.name = a.name "
+                 "WHERE a.agency = :agency AND a.name < :after "
+                 "AND (:state = 0 OR d.state = :state) "
+                 "AND (:settling_only = 0 OR d.settling_agency = a.agency) ORDER BY a.name DESC "
+                 "LIMIT :limit",
+                 // `~` sorts after every name.
+                 {{"agency", agency},
+                  {"after", after.empty() ? absl::string_view("~") : after},
+                  {"state", static_cast<int>(state)},
+                  {"settling_only", settling_only ? 1 : 0},
+                  {"limit", limit}}));
+  std::vector<std::string> names;
+  for (const sql::Row& row : found.rows) names.push_back(row.Text(0));
+  return names;
+}
+
+}  // namespace lgsp::dossiers

@@ -1,0 +1,68 @@
+// SQL of the dossier aggregate. No business rules.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/civil_time.h"
+#include "lgsp/auth/v1/caller.pb.h"
+#include "lgsp/dossiers/v1/dossiers.pb.h"
+#include "libs/durable/subject_keys.h"
+#include "libs/sql/sql.h"
+
+namespace lgsp::dossiers {
+
+// A dossier with the data key that seals what is personal in it.
+struct LoadedDossier {
+  lgsp::dossiers::v1::Dossier dossier;
+  keys::DataKey key;
+};
+
+// Stateless but for the keys; thread-safe. Every dossier that comes out has its etag and
+// portal_sync.
+class DossierStore {
+ public:
+  explicit DossierStore(const durable::SubjectKeys* subject_keys) : subject_keys_(subject_keys) {}
+
+  // `id`: a UUID or a code. NOT_FOUND DOSSIER_NOT_FOUND.
+  absl::StatusOr<LoadedDossier> Load(sql::Transaction& tx, absl::string_view id) const;
+
+  // Stores a new dossier and makes its data key.
+  absl::StatusOr<keys::DataKey> Insert(sql::Transaction& tx,
+                                       const lgsp::dossiers::v1::Dossier& dossier) const;
+
+  // Saves a dossier whose revision has grown by one; RevisionConflict() when another was faster.
+  absl::Status Update(sql::Transaction& tx, const LoadedDossier& loaded) const;
+
+  // One row of history: the state that `dossier` has entered.
+  absl::Status AddTransition(sql::Transaction& tx, const lgsp::dossiers::v1::Dossier& dossier,
+                             absl::Time time, const lgsp::auth::v1::Caller& caller) const;
+  absl::StatusOr<std::vector<lgsp::dossiers::v1::Transition>> Transitions(
+      sql::Transaction& tx, absl::string_view name) const;
+
+  // The next code of `agency` on `day`; the row is contended, so take it last.
+  absl::StatusOr<std::string> NextCode(sql::Transaction& tx, absl::string_view agency,
+                                       absl::CivilDay day) const;
+
+  // Names of dossiers of `agency` that come after `after` (exclusive) in the order newest first;
+  // empty `after`: from the newest. `settling_only`: leaves out those that the agency only took in.
+  // STATE_UNSPECIFIED: every state.
+  absl::StatusOr<std::vector<std::string>> NamesOfAgency(sql::Transaction& tx,
+                                                         absl::string_view agency,
+                                                         bool settling_only,
+                                                         lgsp::dossiers::v1::Dossier::State state,
+                                                         absl::string_view after, int limit) const;
+
+ private:
+  const durable::SubjectKeys* const subject_keys_;
+};
+
+// `H12.50.01-261123-0001` (Circular 03/2025/TT-VPCP art. 13, clause 3 by Circular 04 of 2026): at
+// least four digits.
+std::string FormatCode(absl::string_view agency, absl::CivilDay day, int64_t sequence);
+
+}  // namespace lgsp::dossiers

@@ -1,0 +1,101 @@
+#include "services/dossiers/errors.h"
+
+#include "absl/strings/str_cat.h"
+#include "libs/status/status.h"
+
+namespace lgsp::dossiers {
+namespace {
+
+absl::Status Precondition(absl::string_view reason, absl::string_view message,
+                          ErrorMetadata metadata) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, reason, message, metadata);
+}
+
+}  // namespace
+
+absl::Status DossierNotFound(absl::string_view name) {
+  return MakeError(absl::StatusCode::kNotFound, "DOSSIER_NOT_FOUND", "no such dossier",
+                   {{"name", name}});
+}
+
+absl::Status ProcedureUnknown(absl::string_view code) {
+  return MakeError(absl::StatusCode::kNotFound, "PROCEDURE_UNKNOWN",
+                   absl::StrCat("procedure: ", code, " is not in the catalogue"),
+                   {{"procedure", code}});
+}
+
+absl::Status ProcedureNotSettledHere(absl::string_view code, absl::string_view scope) {
+  return Precondition(
+      "PROCEDURE_NOT_SETTLED_HERE",
+      absl::StrCat("procedure ", code, " is not settled by the province's agencies (scope ", scope,
+                   ")"),
+      {{"procedure", code}, {"scope", scope}});
+}
+
+absl::Status ChannelNotOffered(absl::string_view code, absl::string_view channels) {
+  return Precondition("CHANNEL_NOT_OFFERED",
+                      absl::StrCat("procedure ", code, " can be submitted by ", channels, " only"),
+                      {{"procedure", code}, {"channels", channels}});
+}
+
+absl::Status AgencyUnknown(absl::string_view field, absl::string_view code) {
+  return MakeFieldError("AGENCY_UNKNOWN", field,
+                        absl::StrCat(code, " is not an agency of the catalogue"));
+}
+
+absl::Status AgencyNotRepresented(absl::string_view code) {
+  return MakeError(absl::StatusCode::kPermissionDenied, "AGENCY_NOT_REPRESENTED",
+                   absl::StrCat("the calling system does not act for ", code), {{"agency", code}});
+}
+
+absl::Status IntakeAgencyNeeded() {
+  return MakeFieldError("INTAKE_AGENCY_NEEDED", "intake_agency",
+                        "must be given: the calling system acts for several agencies");
+}
+
+absl::Status SettlingAgencyNeeded(absl::string_view procedure) {
+  return Precondition("SETTLING_AGENCY_NEEDED",
+                      "a commune settles this procedure: name it in settling_agency",
+                      {{"procedure", procedure}});
+}
+
+absl::Status SettlingAgencyWrong(absl::string_view agency) {
+  return MakeFieldError("SETTLING_AGENCY_WRONG", "settling_agency",
+                        absl::StrCat("this procedure is settled by ", agency));
+}
+
+absl::Status StateForbidsCommand(absl::string_view state, absl::string_view command,
+                                 absl::string_view allowed) {
+  return Precondition("STATE_FORBIDS_COMMAND",
+                      absl::StrCat("a dossier that is ", state, " cannot be told to ", command,
+                                   "; allowed now: ", allowed.empty() ? "nothing" : allowed),
+                      {{"state", state}, {"command", command}, {"allowed", allowed}});
+}
+
+absl::Status TermAmbiguous(absl::string_view rows) {
+  return Precondition(
+      "TERM_AMBIGUOUS",
+      absl::StrCat("the channel has several different terms: name term_row, one of ", rows),
+      {{"term_rows", rows}});
+}
+
+absl::Status TermRowUnknown(absl::string_view rows) {
+  return MakeFieldError("TERM_ROW_UNKNOWN", "term_row", absl::StrCat("must be one of ", rows));
+}
+
+absl::Status DueTimeNeeded(absl::string_view procedure) {
+  return Precondition("DUE_TIME_NEEDED",
+                      "the term of this procedure cannot be computed: give due_time and due_basis",
+                      {{"procedure", procedure}});
+}
+
+absl::Status DueTimeInvalid(absl::string_view what) {
+  return MakeFieldError("DUE_TIME_INVALID", "due_time", what);
+}
+
+absl::Status CalendarMissing(int year) {
+  return Precondition("CALENDAR_MISSING", absl::StrCat("no working days are on file for ", year),
+                      {{"year", absl::StrCat(year)}});
+}
+
+}  // namespace lgsp::dossiers

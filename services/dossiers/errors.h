@@ -1,0 +1,27 @@
+// One function per reason with which dossiers refuses (documented at the methods in
+// dossiers.proto).
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace lgsp::dossiers {
+
+absl::Status DossierNotFound(absl::string_view name);
+absl::Status ProcedureUnknown(absl::string_view code);
+absl::Status ProcedureNotSettledHere(absl::string_view code, absl::string_view scope);
+absl::Status ChannelNotOffered(absl::string_view code, absl::string_view channels);
+absl::Status AgencyUnknown(absl::string_view field, absl::string_view code);
+absl::Status AgencyNotRepresented(absl::string_view code);
+absl::Status IntakeAgencyNeeded();
+absl::Status SettlingAgencyNeeded(absl::string_view procedure);
+absl::Status SettlingAgencyWrong(absl::string_view agency);
+absl::Status StateForbidsCommand(absl::string_view state, absl::string_view command,
+                                 absl::string_view allowed);
+absl::Status TermAmbiguous(absl::string_view rows);
+absl::Status TermRowUnknown(absl::string_view rows);
+absl::Status DueTimeNeeded(absl::string_view procedure);
+absl::Status DueTimeInvalid(absl::string_view what);
+absl::Status CalendarMissing(int year);
+
+}  // namespace lgsp::dossiers

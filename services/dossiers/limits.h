@@ -1,0 +1,35 @@
+// The named limits of dossiers.
+#pragma once
+
+#include "absl/time/time.h"
+
+namespace lgsp::dossiers {
+
+inline constexpr int kMaxNameCharacters = 200;
+inline constexpr int kMaxSubjectCharacters = 1000;
+inline constexpr int kMaxReasonCharacters = 2000;
+inline constexpr int kMaxBasisCharacters = 500;
+inline constexpr int kMaxIdNumberLength = 20;
+inline constexpr int kMinPhoneDigits = 8;
+inline constexpr int kMaxPhoneDigits = 15;
+inline constexpr int kMaxEmailLength = 254;
+
+inline constexpr int kStandardPageSize = 50;
+inline constexpr int kLargestPageSize = 200;
+// A dossier has one transition per revision.
+inline constexpr int kMaxTransitions = 1000;
+
+// An officer's due date lies at most this far ahead: the longest procedures take years, not
+// decades.
+inline constexpr absl::Duration kFarthestDueTime = absl::Hours(24 * 366 * 10);
+
+// One attempt to tell the portal; behind it are up to four calls to the portal.
+inline constexpr absl::Duration kPortalSyncTimeout = absl::Seconds(45);
+inline constexpr int kPortalSyncThreads = 4;
+
+// How often expired answers are deleted.
+inline constexpr absl::Duration kSweepInterval = absl::Minutes(10);
+// How long calls under way may go on after SIGTERM.
+inline constexpr absl::Duration kDrainGrace = absl::Seconds(10);
+
+}  // namespace lgsp::dossiers

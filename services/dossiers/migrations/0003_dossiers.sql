@@ -1,0 +1,54 @@
+-- A dossier. `body` is the Dossier message without what is personal; `sealed` the personal part (applicant, subject, reason
+-- of a refusal), encrypted with the dossier's data key. The columns beside them are what is searched by.
+CREATE TABLE dossiers (
+  name TEXT NOT NULL PRIMARY KEY,
+  revision BIGINT NOT NULL,
+  state SMALLINT NOT NULL,
+  code TEXT,
+  procedure_code TEXT NOT NULL,
+  intake_agency TEXT NOT NULL,
+  settling_agency TEXT NOT NULL,
+  submit_time BIGINT NOT NULL,
+  body BYTES NOT NULL,
+  sealed BYTES NOT NULL
+);
+CREATE UNIQUE INDEX dossiers_code ON dossiers (code);
+
+-- Whose a dossier is: one row for each agency concerned. Names sort by time of submission (UUIDv7).
+CREATE TABLE dossier_agencies (
+  agency TEXT NOT NULL,
+  name TEXT NOT NULL,
+  PRIMARY KEY (agency, name)
+);
+
+-- Every command that took effect.
+CREATE TABLE transitions (
+  dossier TEXT NOT NULL,
+  revision BIGINT NOT NULL,
+  state SMALLINT NOT NULL,
+  time BIGINT NOT NULL,
+  system TEXT NOT NULL,
+  officer TEXT NOT NULL,
+  unit TEXT NOT NULL,
+  PRIMARY KEY (dossier, revision)
+);
+
+-- The last sequence number of each settling agency and local day (Circular 03/2025/TT-VPCP art. 13).
+CREATE TABLE dossier_codes (
+  agency TEXT NOT NULL,
+  day TEXT NOT NULL,
+  last BIGINT NOT NULL,
+  PRIMARY KEY (agency, day)
+);
+
+-- How the portal's copy stands; apart from the dossier, because it changes without a command.
+CREATE TABLE portal_syncs (
+  dossier TEXT NOT NULL PRIMARY KEY,
+  state SMALLINT NOT NULL,
+  wanted_revision BIGINT NOT NULL,
+  synced_revision BIGINT NOT NULL,
+  sync_time BIGINT NOT NULL,
+  attempts BIGINT NOT NULL,
+  last_error_reason TEXT NOT NULL
+);
+CREATE INDEX portal_syncs_open ON portal_syncs (state) WHERE state <> 3;

@@ -1,0 +1,31 @@
+#include "services/dossiers/portal_client.h"
+
+#include "lgsp/national/v1/portal.grpc.pb.h"
+#include "libs/auth/auth.h"
+#include "libs/rpc/server.h"
+#include "libs/status/status.h"
+
+namespace lgsp::dossiers {
+namespace {
+
+// The purpose of the agreement in deploy/catalog.
+constexpr char kPurpose[] = "portal-sync";
+
+}  // namespace
+
+absl::Status CallPortal(const std::shared_ptr<grpc::Channel>& gateway, const durable::Call& call,
+                        absl::Time deadline) {
+  lgsp::national::v1::SyncDossierRequest request;
+  if (!request.ParseFromString(call.request)) {
+    return MakeError(absl::StatusCode::kDataLoss, "CALL_UNREADABLE", "the stored call is damaged");
+  }
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(deadline));
+  context.AddMetadata(auth::kPurposeHeader, kPurpose);
+  context.AddMetadata(auth::kDossierHeader, call.subject);
+  lgsp::national::v1::SyncDossierResponse response;
+  return rpc::FromGrpcStatus(
+      lgsp::national::v1::Portal::NewStub(gateway)->SyncDossier(&context, request, &response));
+}
+
+}  // namespace lgsp::dossiers

@@ -1,0 +1,19 @@
+// The one outward call of dossiers: lgsp.national.v1.Portal.SyncDossier through the gateway.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "libs/durable/calls.h"
+
+namespace lgsp::dossiers {
+
+// Makes the call that OrderPortalSync stored. The errors are those of SyncDossier and of the
+// gateway.
+absl::Status CallPortal(const std::shared_ptr<grpc::Channel>& gateway, const durable::Call& call,
+                        absl::Time deadline);
+
+}  // namespace lgsp::dossiers

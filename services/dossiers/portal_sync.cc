@@ -1,0 +1,157 @@
+#include "services/dossiers/portal_sync.h"
+
+#include "libs/clock/clock.h"
+#include "libs/status/status.h"
+#include "services/dossiers/lifecycle.h"
+
+namespace lgsp::dossiers {
+namespace {
+
+using lgsp::dossiers::v1::PortalSync;
+using lgsp::dossiers::v1::Transition;
+using lgsp::national::v1::ProgressRow;
+using lgsp::national::v1::SyncDossierRequest;
+
+// What each step is called at the portal (NoiDungXuLy).
+absl::string_view StepText(Dossier::State state) {
+  switch (state) {
+    case Dossier::SUBMITTED:
+      return "Mới đăng ký";
+    case Dossier::ACCEPTED:
+      return "Được tiếp nhận";
+    case Dossier::REJECTED:
+      return "Không được tiếp nhận";
+    case Dossier::COMPLETED:
+      return "Đã xử lý xong";
+    case Dossier::RETURNED:
+      return "Đã trả kết quả";
+    default:
+      return "";
+  }
+}
+
+SyncDossierRequest::SubmissionChannel ToPortal(Dossier::Channel channel) {
+  switch (channel) {
+    case Dossier::DIRECT:
+      return SyncDossierRequest::COUNTER;
+    case Dossier::ONLINE:
+      return SyncDossierRequest::ONLINE;
+    case Dossier::POSTAL:
+      return SyncDossierRequest::POST;
+    default:
+      return SyncDossierRequest::SUBMISSION_CHANNEL_UNSPECIFIED;
+  }
+}
+
+std::string AgencyName(const Catalogue& catalogue, const std::string& code) {
+  const Agency* agency = catalogue.FindAgency(code);
+  return agency == nullptr ? code : agency->name;
+}
+
+void SetTimes(const Dossier& dossier, SyncDossierRequest& request) {
+  *request.mutable_submit_time() = dossier.submit_time();
+  if (dossier.has_accept_time()) *request.mutable_accept_time() = dossier.accept_time();
+  if (dossier.has_due()) *request.mutable_due_time() = dossier.due().due_time();
+  if (dossier.has_complete_time()) *request.mutable_complete_time() = dossier.complete_time();
+  if (dossier.has_return_time()) *request.mutable_return_time() = dossier.return_time();
+  if (dossier.has_reject_time()) *request.mutable_reject_time() = dossier.reject_time();
+}
+
+}  // namespace
+
+SyncDossierRequest ToPortal(const Catalogue& catalogue, const Dossier& dossier,
+                            const std::vector<Transition>& transitions) {
+  SyncDossierRequest request;
+  request.set_number(dossier.code().empty() ? dossier.name().substr(dossier.name().find('/') + 1)
+                                            : dossier.code());
+  request.set_procedure_code(dossier.procedure());
+  if (const Procedure* procedure = catalogue.FindProcedure(dossier.procedure());
+      procedure != nullptr) {
+    request.set_procedure_name(procedure->name);
+    request.set_field_name(procedure->field);
+  }
+  request.set_channel(ToPortal(dossier.channel()));
+  request.set_applicant_name(dossier.applicant().full_name());
+  request.set_applicant_id_number(dossier.applicant().id_number());
+  // The kinds have the portal's own numbers.
+  request.set_applicant_kind(
+      static_cast<SyncDossierRequest::ApplicantKind>(dossier.applicant().kind()));
+  request.set_phone(dossier.applicant().phone());
+  request.set_email(dossier.applicant().email());
+  request.set_subject(dossier.subject().empty() ? request.procedure_name() : dossier.subject());
+  SetTimes(dossier, request);
+  request.set_settling_agency(dossier.settling_agency());
+  request.set_settling_agency_name(AgencyName(catalogue, dossier.settling_agency()));
+  request.set_intake_agency(dossier.intake_agency());
+  request.set_portal_status(PortalStatus(dossier.state()));
+  request.set_remark(dossier.reject_reason());
+  for (const Transition& transition : transitions) {
+    ProgressRow* row = request.add_progress();
+    row->set_portal_status(PortalStatus(transition.state()));
+    *row->mutable_time() = transition.time();
+    row->set_actor(transition.officer().empty() ? dossier.settling_agency() : transition.officer());
+    row->set_unit(AgencyName(
+        catalogue, transition.unit().empty() ? dossier.settling_agency() : transition.unit()));
+    row->set_content(std::string(StepText(transition.state())));
+  }
+  return request;
+}
+
+absl::Status OrderPortalSync(sql::Transaction& tx, const Catalogue& catalogue,
+                             const DossierStore& store, const LoadedDossier& loaded,
+                             const Clock& clock) {
+  const Dossier& dossier = loaded.dossier;
+  if (dossier.state() == Dossier::SUBMITTED) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<Transition> transitions,
+                   store.Transitions(tx, dossier.name()));
+  durable::Call call;
+  call.id = NewUuid(clock);
+  call.subject = dossier.name();
+  call.sequence = dossier.revision();
+  call.request = ToPortal(catalogue, dossier, transitions).SerializeAsString();
+  RETURN_IF_ERROR(durable::AddCall(tx, kPortalSyncKind, call, loaded.key, clock.CivilNow()));
+  return tx
+      .Execute(
+          "INSERT INTO portal_syncs (dossier, state, wanted_revision, synced_revision, sync_time, "
+          "attempts, last_error_reason) VALUES (:dossier, :pending, :revision, 0, 0, 0, '') "
+          "ON CONFLICT (dossier) DO UPDATE SET state = :pending, wanted_revision = :revision, "
+          "attempts = 0, last_error_reason = ''",
+          {{"dossier", dossier.name()},
+           {"pending", static_cast<int>(PortalSync::PENDING)},
+           {"revision", dossier.revision()}})
+      .status();
+}
+
+absl::Status RecordPortalSync(sql::Transaction& tx, const durable::Call& call,
+                              const absl::Status& outcome, absl::Time now) {
+  if (outcome.ok()) {
+    return tx
+        .Execute(
+            "UPDATE portal_syncs SET synced_revision = :revision, sync_time = :now, attempts = 0, "
+            "last_error_reason = '', "
+            "state = CASE WHEN wanted_revision = :revision THEN :synced ELSE state END "
+            "WHERE dossier = :dossier AND synced_revision < :revision",
+            {{"revision", call.sequence},
+             {"now", now},
+             {"synced", static_cast<int>(PortalSync::SYNCED)},
+             {"dossier", call.subject}})
+        .status();
+  }
+  // A refusal of an older state says nothing of the newer one that is still to be told.
+  const bool refused = absl::IsInvalidArgument(outcome) || absl::IsDataLoss(outcome);
+  return tx
+      .Execute(
+          "UPDATE portal_syncs SET attempts = :attempts, last_error_reason = :reason, "
+          "state = CASE WHEN :refused = 1 AND wanted_revision = :revision THEN :failed ELSE state "
+          "END "
+          "WHERE dossier = :dossier",
+          {{"attempts", call.attempts},
+           {"reason", ErrorReason(outcome)},
+           {"refused", refused ? 1 : 0},
+           {"revision", call.sequence},
+           {"failed", static_cast<int>(PortalSync::FAILED)},
+           {"dossier", call.subject}})
+      .status();
+}
+
+}  // namespace lgsp::dossiers

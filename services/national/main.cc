@@ -1,0 +1,49 @@
+// national: the adapter of the national public service portal. See README.md.
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "libs/clock/clock.h"
+#include "libs/config/config.h"
+#include "libs/log/log.h"
+#include "libs/metrics/metrics.h"
+#include "libs/rpc/server.h"
+#include "libs/status/status.h"
+#include "services/national/config.pb.h"
+#include "services/national/limits.h"
+#include "services/national/portal_client.h"
+#include "services/national/portal_service.h"
+#include "services/national/portal_sync.h"
+
+ABSL_FLAG(std::string, config, "",
+          "configuration file (services/national/config.proto as textproto)");
+
+namespace lgsp::national {
+namespace {
+
+absl::Status Serve(const std::string& config_file) {
+  NationalConfig config;
+  RETURN_IF_ERROR(config::Load(config_file, &config));
+  const std::string base = config::FolderOf(config_file);
+  const SystemClock clock;
+  metrics::Registry metrics;
+  RETURN_IF_ERROR(metrics.Serve(config.metrics_listen()).status());
+
+  ASSIGN_OR_RETURN(const auto client, PortalClient::Make(config.portal(), base, &metrics, &clock));
+  PortalSync sync(client.get());
+  PortalService service(&sync, config.portal().agency());
+  ASSIGN_OR_RETURN(
+      const auto server,
+      rpc::Server::Start(config.rpc(), base, {{v1::Portal::service_full_name(), &service}},
+                         &metrics, &clock));
+  log::Info("ready", {{"port", server->port()}});
+  rpc::WaitForSignal();
+  server->Drain(kDrainGrace);
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace lgsp::national
+
+int main(int argc, char** argv) {
+  absl::ParseCommandLine(argc, argv);
+  return lgsp::rpc::RunService("national", absl::GetFlag(FLAGS_config), lgsp::national::Serve);
+}

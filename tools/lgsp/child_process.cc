@@ -1,0 +1,122 @@
+#include "tools/lgsp/child_process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "libs/status/status.h"
+
+namespace lgsp::cli {
+namespace {
+
+constexpr size_t kMaxLineBytes = 200;
+constexpr int kExecFailed = 127;
+
+class Fd {
+ public:
+  explicit Fd(int fd) : fd_(fd) {}
+  ~Fd() { Close(); }
+  Fd(const Fd&) = delete;
+  Fd& operator=(const Fd&) = delete;
+  int get() const { return fd_; }
+  void Close() {
+    if (fd_ >= 0) close(fd_);
+    fd_ = -1;
+  }
+
+ private:
+  int fd_;
+};
+
+// Runs in the child between fork and exec: only async-signal-safe calls, nothing that allocates.
+[[noreturn]] void BecomeChild(char* const argv[], pid_t parent, int log, int error_pipe) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // A parent that died before prctl took effect will send no signal any more.
+  if (getppid() != parent) _exit(kExecFailed);
+  setpgid(0, 0);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  signal(SIGPIPE, SIG_DFL);
+  const int nothing = open("/dev/null", O_RDONLY);
+  dup2(nothing, STDIN_FILENO);
+  dup2(log, STDOUT_FILENO);
+  dup2(log, STDERR_FILENO);
+  execv(argv[0], argv);
+  const int error = errno;
+  // The parent sees a short read at worst; there is no one else to tell.
+  [[maybe_unused]] const ssize_t written = write(error_pipe, &error, sizeof(error));
+  _exit(kExecFailed);
+}
+
+void SetAsideLargeLog(const std::string& file) {
+  struct stat info = {};
+  if (stat(file.c_str(), &info) == 0 && info.st_size > kMaxLogBytes) {
+    rename(file.c_str(), (file + ".1").c_str());
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<pid_t> StartChild(const std::vector<std::string>& argv,
+                                 const std::string& log_file) {
+  SetAsideLargeLog(log_file);
+  const Fd log(open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (log.get() < 0) {
+    return MakeError(absl::StatusCode::kUnavailable, "LOG_NOT_WRITABLE",
+                     absl::StrCat(log_file, ": ", strerror(errno)), {{"path", log_file}});
+  }
+  std::vector<char*> arguments;
+  for (const std::string& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    return MakeError(absl::StatusCode::kUnavailable, "PROCESS_LIMIT",
+                     "no more files can be opened");
+  }
+  const Fd read_end(ends[0]);
+  Fd write_end(ends[1]);
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid < 0) {
+    return MakeError(absl::StatusCode::kUnavailable, "PROCESS_LIMIT",
+                     "no more processes can be made");
+  }
+  if (pid == 0) BecomeChild(arguments.data(), parent, log.get(), write_end.get());
+  write_end.Close();
+  // exec closes the child's end without a byte; its failure is told through it.
+  int error = 0;
+  ssize_t n;
+  do {
+    n = read(read_end.get(), &error, sizeof(error));
+  } while (n < 0 && errno == EINTR);
+  if (n == 0) return pid;
+  waitpid(pid, nullptr, 0);
+  return MakeError(absl::StatusCode::kFailedPrecondition, "PROGRAM_NOT_STARTED",
+                   absl::StrCat(argv[0], ": ", strerror(error)), {{"path", argv[0]}});
+}
+
+std::string LastLine(const std::string& file) {
+  std::ifstream in(file);
+  std::string last;
+  for (std::string line; std::getline(in, line);) {
+    if (!line.empty()) last = line;
+  }
+  return last.substr(0, kMaxLineBytes);
+}
+
+std::string DescribeExit(int wait_status) {
+  if (WIFSIGNALED(wait_status)) return absl::StrCat("signal ", WTERMSIG(wait_status));
+  return absl::StrCat("exit status ", WEXITSTATUS(wait_status));
+}
+
+}  // namespace lgsp::cli

@@ -1,0 +1,124 @@
+#include "tools/lgsp/journey/differences.h"
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+
+namespace lgsp::cli {
+namespace {
+
+using dossiers::v1::Dossier;
+
+Difference Lost(int number, std::string text) {
+  return {Difference::Kind::kLost, number, std::move(text)};
+}
+
+std::string Entered(const Cell& cell) {
+  return absl::StrCat(cell.agency, ", ", cell.state, ", ", cell.day);
+}
+
+void CompareCopy(const ExpectedCopy& expected, const PortalCopy& copy,
+                 std::vector<Difference>* differences) {
+  const std::string who = absl::StrCat("portal: ", expected.portal_number);
+  if (copy.inserts != 1) {
+    differences->push_back(
+        Lost(expected.number, absl::StrCat(who, " was inserted ", copy.inserts, " times")));
+  }
+  if (copy.status != expected.status) {
+    differences->push_back(
+        {Difference::Kind::kStuck, expected.number,
+         absl::StrCat(who, " has status ", copy.status, " instead of ", expected.status)});
+  }
+  bool has_end = false;
+  for (const auto& [row, times] : copy.progress) {
+    has_end |= row.first == expected.status;
+    if (times == 1) continue;
+    differences->push_back(
+        Lost(expected.number, absl::StrCat(who, " has its progress row ", row.first, " of ",
+                                           row.second, " ", times, " times")));
+  }
+  if (!has_end) {
+    differences->push_back(
+        {Difference::Kind::kStuck, expected.number,
+         absl::StrCat(who, " has no progress row with status ", expected.status)});
+  }
+}
+
+}  // namespace
+
+Totals Sum(const Plan& plan, const std::vector<Difference>& differences) {
+  std::set<int> lost;
+  std::set<int> stuck;
+  Totals totals;
+  for (const Difference& difference : differences) {
+    if (difference.number == 0) {
+      ++totals.lost;
+    } else if (difference.kind == Difference::Kind::kLost) {
+      lost.insert(difference.number);
+    } else {
+      stuck.insert(difference.number);
+    }
+  }
+  totals.dossiers = plan.header.dossiers();
+  for (const PlannedDossier& planned : plan.dossiers) {
+    if (lost.contains(planned.number())) {
+      ++totals.lost;
+    } else if (stuck.contains(planned.number())) {
+      ++totals.stuck;
+    } else if (planned.end() == Dossier::REJECTED) {
+      ++totals.rejected;
+    } else {
+      ++totals.returned;
+    }
+  }
+  return totals;
+}
+
+std::string FormatTotals(const Totals& totals) {
+  return absl::StrCat("journey: ", totals.dossiers, " dossiers, ", totals.returned, " returned, ",
+                      totals.rejected, " rejected, ", totals.withdrawn, " withdrawn, ",
+                      totals.stuck, " stuck, ", totals.lost, " lost");
+}
+
+std::vector<Difference> ComparePortal(const std::vector<ExpectedCopy>& expected,
+                                      const PortalCopies& copies) {
+  std::map<std::string, std::vector<std::string>> by_subject;
+  for (const auto& [number, copy] : copies) by_subject[copy.subject].push_back(number);
+  std::vector<Difference> differences;
+  for (const ExpectedCopy& one : expected) {
+    const auto copy = copies.find(one.portal_number);
+    if (copy == copies.end()) {
+      differences.push_back(
+          Lost(one.number, absl::StrCat("portal: ", one.portal_number, " was never inserted")));
+    } else {
+      CompareCopy(one, copy->second, &differences);
+    }
+    const auto same = by_subject.find(one.subject);
+    if (same == by_subject.end()) continue;
+    for (const std::string& number : same->second) {
+      if (number == one.portal_number) continue;
+      differences.push_back(
+          Lost(one.number,
+               absl::StrCat("portal: ", number, " is a second copy of ", one.portal_number)));
+    }
+  }
+  return differences;
+}
+
+std::vector<Difference> CompareCounts(const Counts& transitions, const Counts& insights) {
+  std::vector<Difference> differences;
+  Counts all = transitions;
+  all.insert(insights.begin(), insights.end());
+  for (const auto& [cell, unused] : all) {
+    const auto ours = transitions.find(cell);
+    const auto theirs = insights.find(cell);
+    const int64_t entered = ours == transitions.end() ? 0 : ours->second;
+    const int64_t counted = theirs == insights.end() ? 0 : theirs->second;
+    if (entered == counted) continue;
+    differences.push_back(
+        Lost(0, absl::StrCat("insights: ", Entered(cell), ": ", counted, " instead of ", entered)));
+  }
+  return differences;
+}
+
+}  // namespace lgsp::cli

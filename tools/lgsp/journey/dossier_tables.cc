@@ -1,0 +1,113 @@
+#include "tools/lgsp/journey/dossier_tables.h"
+
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "libs/clock/clock.h"
+#include "libs/status/status.h"
+
+namespace lgsp::cli {
+namespace {
+
+using dossiers::v1::Dossier;
+
+constexpr absl::Duration kDay = absl::Hours(24);
+constexpr absl::Duration kVietnamOffset = absl::Hours(7);
+
+std::string StateName(int64_t state) {
+  return Dossier::State_Name(static_cast<Dossier::State>(state));
+}
+
+std::string PlannedWay(const PlannedDossier& planned) {
+  return planned.end() == Dossier::REJECTED ? "SUBMITTED REJECTED"
+                                            : "SUBMITTED ACCEPTED COMPLETED RETURNED";
+}
+
+// `1 SUBMITTED 2 ACCEPTED …` must be counted without a gap; else the revisions are shown.
+absl::StatusOr<std::string> WayOf(sql::Transaction& tx, const std::string& name) {
+  ASSIGN_OR_RETURN(const sql::Result result,
+                   tx.Execute("SELECT revision, state FROM transitions WHERE dossier = :name "
+                              "ORDER BY revision",
+                              {{"name", name}}));
+  std::string way;
+  int64_t expected = 0;
+  for (const sql::Row& row : result.rows) {
+    if (row.Int(0) != ++expected) absl::StrAppend(&way, " revision ", row.Int(0));
+    absl::StrAppend(&way, way.empty() ? "" : " ", StateName(row.Int(1)));
+  }
+  return way;
+}
+
+// What is wrong with one dossier; empty: nothing.
+absl::StatusOr<std::string> WrongWith(sql::Transaction& tx, const PlannedDossier& planned,
+                                      const Outcome& outcome) {
+  ASSIGN_OR_RETURN(
+      const sql::Result result,
+      tx.Execute("SELECT state, code FROM dossiers WHERE name = :name", {{"name", outcome.name}}));
+  if (result.rows.size() != 1) return absl::StrCat("is there ", result.rows.size(), " times");
+  const sql::Row& row = result.rows.front();
+  if (row.Int(0) != planned.end()) {
+    return absl::StrCat("is ", StateName(row.Int(0)), " instead of ", StateName(planned.end()));
+  }
+  if (!row.IsNull(1) && row.Text(1) != outcome.portal_number) {
+    return absl::StrCat("has the code ", row.Text(1), " instead of ", outcome.portal_number);
+  }
+  ASSIGN_OR_RETURN(const std::string way, WayOf(tx, outcome.name));
+  if (way == PlannedWay(planned)) return "";
+  return absl::StrCat("went ", way, " instead of ", PlannedWay(planned));
+}
+
+}  // namespace
+
+absl::StatusOr<DossierTables> DossierTables::Open(absl::string_view path) {
+  if (access(std::string(path).c_str(), R_OK) != 0) {
+    return MakeError(absl::StatusCode::kNotFound, "FILE_MISSING",
+                     absl::StrCat(path, ": no database of dossiers"), {{"path", path}});
+  }
+  sql::Options options;
+  options.url = absl::StrCat("sqlite:", path);
+  options.pool_size = 1;
+  ASSIGN_OR_RETURN(std::unique_ptr<sql::Database> database, sql::Database::Open(options));
+  return DossierTables(std::move(database));
+}
+
+absl::StatusOr<std::vector<Difference>> DossierTables::Compare(
+    const Plan& plan, const std::vector<Outcome>& outcomes) const {
+  std::vector<Difference> differences;
+  RETURN_IF_ERROR(database_->Read([&](sql::Transaction& tx) -> absl::Status {
+    for (const PlannedDossier& planned : plan.dossiers) {
+      const Outcome& outcome = outcomes[static_cast<size_t>(planned.number() - 1)];
+      if (!outcome.ended) continue;
+      ASSIGN_OR_RETURN(const std::string wrong, WrongWith(tx, planned, outcome));
+      if (wrong.empty()) continue;
+      differences.push_back({Difference::Kind::kLost, planned.number(),
+                             absl::StrCat("database: ", outcome.name, " ", wrong)});
+    }
+    return absl::OkStatus();
+  }));
+  return differences;
+}
+
+absl::StatusOr<Counts> DossierTables::CountTransitions() const {
+  Counts counts;
+  RETURN_IF_ERROR(database_->Read([&](sql::Transaction& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(
+        const sql::Result result,
+        tx.Execute("SELECT d.settling_agency, t.state, (t.time + :offset) / :day, COUNT(*) "
+                   "FROM transitions t JOIN dossiers d ON d.name = t.dossier "
+                   "GROUP BY d.settling_agency, t.state, (t.time + :offset) / :day",
+                   {{"offset", absl::ToInt64Microseconds(kVietnamOffset)},
+                    {"day", absl::ToInt64Microseconds(kDay)}}));
+    for (const sql::Row& row : result.rows) {
+      const std::string day = FormatDay(absl::CivilDay(1970, 1, 1) + row.Int(2));
+      counts[{row.Text(0), StateName(row.Int(1)), day}] = row.Int(3);
+    }
+    return absl::OkStatus();
+  }));
+  return counts;
+}
+
+}  // namespace lgsp::cli

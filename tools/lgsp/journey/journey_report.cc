@@ -1,0 +1,147 @@
+#include "tools/lgsp/journey/journey_report.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "libs/status/status.h"
+#include "tools/lgsp/journey/dossier_tables.h"
+#include "tools/lgsp/journey/platform_compare.h"
+
+namespace lgsp::cli {
+namespace {
+
+using dossiers::v1::Dossier;
+
+// The system that may ask for counts.
+constexpr char kSteering[] = "demo-steering";
+constexpr absl::Duration kInsightsPause = absl::Milliseconds(200);
+// Lines for differences; the rest is counted.
+constexpr size_t kShownDifferences = 200;
+
+// The portal's statuses of a returned dossier and of a refused one.
+constexpr char kPortalReturned[] = "10";
+constexpr char kPortalRejected[] = "3";
+
+std::vector<ExpectedCopy> ExpectedCopies(const Plan& plan, const std::vector<Outcome>& outcomes) {
+  std::vector<ExpectedCopy> expected;
+  for (const PlannedDossier& planned : plan.dossiers) {
+    const Outcome& outcome = outcomes[static_cast<size_t>(planned.number() - 1)];
+    if (!outcome.synced) continue;
+    expected.push_back({planned.number(), outcome.portal_number, planned.submit().subject(),
+                        planned.end() == Dossier::REJECTED ? kPortalRejected : kPortalReturned});
+  }
+  return expected;
+}
+
+void Add(const std::vector<Difference>& more, std::vector<Difference>* all) {
+  all->insert(all->end(), more.begin(), more.end());
+}
+
+// Until both agree: events take a moment, and others may be at work.
+absl::StatusOr<std::vector<Difference>> CompareWithInsights(const DataFolder& folder,
+                                                            const DossierTables& tables) {
+  ASSIGN_OR_RETURN(const auto steering, PlatformClient::Connect(folder, kSteering));
+  Patience patience(absl::Now() + kCompareLimit);
+  for (;;) {
+    ASSIGN_OR_RETURN(const Counts insights, ListCounts(steering.get(), &patience));
+    ASSIGN_OR_RETURN(const Counts transitions, tables.CountTransitions());
+    std::vector<Difference> differences = CompareCounts(transitions, insights);
+    if (differences.empty() || patience.Over()) return differences;
+    patience.Wait(kInsightsPause);
+  }
+}
+
+double PerSecond(int count, absl::Duration time) {
+  const double seconds = absl::ToDoubleSeconds(time);
+  return seconds > 0 ? count / seconds : 0;
+}
+
+nlohmann::json ReportJson(const DataFolder& folder, const PlanFile& file, const JourneyRun& run,
+                          const JourneyReport& report) {
+  nlohmann::json differences = nlohmann::json::array();
+  for (const Difference& difference : report.differences) {
+    differences.push_back({{"kind", difference.kind == Difference::Kind::kStuck ? "stuck" : "lost"},
+                           {"number", difference.number},
+                           {"text", difference.text}});
+  }
+  const Totals& totals = report.totals;
+  return {{"line", FormatTotals(totals)},
+          {"dossiers", totals.dossiers},
+          {"returned", totals.returned},
+          {"rejected", totals.rejected},
+          {"withdrawn", totals.withdrawn},
+          {"stuck", totals.stuck},
+          {"lost", totals.lost},
+          {"seed", file.plan().header.seed()},
+          {"resumed", file.resumed()},
+          {"settled_in_this_run", run.walked()},
+          {"settling_seconds", absl::ToDoubleSeconds(run.settling_time())},
+          {"syncing_seconds", absl::ToDoubleSeconds(run.syncing_time())},
+          {"dossiers_per_second", PerSecond(run.walked(), run.settling_time())},
+          {"faults", report.faults},
+          {"plan", file.path()},
+          {"portal_journal", PortalJournalPath(folder)},
+          {"differences", differences}};
+}
+
+}  // namespace
+
+std::string PortalJournalPath(const DataFolder& folder) {
+  return folder.SimulatorData() + "/journal.jsonl";
+}
+
+absl::StatusOr<JourneyReport> CompareJourney(const DataFolder& folder, const PlanFile& file,
+                                             const JourneyRun& run, PlatformClient* client) {
+  const Plan& plan = file.plan();
+  JourneyReport report;
+  Add(Unfinished(plan, run.outcomes()), &report.differences);
+  Patience patience(absl::Now() + kCompareLimit);
+  ASSIGN_OR_RETURN(const auto listed, CompareWithList(plan, run.outcomes(), client, &patience));
+  Add(listed, &report.differences);
+  ASSIGN_OR_RETURN(const DossierTables tables,
+                   DossierTables::Open(folder.Path("data/dossiers.db")));
+  ASSIGN_OR_RETURN(const auto stored, tables.Compare(plan, run.outcomes()));
+  Add(stored, &report.differences);
+  ASSIGN_OR_RETURN(const auto counted, CompareWithInsights(folder, tables));
+  Add(counted, &report.differences);
+  ASSIGN_OR_RETURN(const PortalJournal journal,
+                   ReadPortalJournal(PortalJournalPath(folder), ToTime(plan.header.made())));
+  Add(ComparePortal(ExpectedCopies(plan, run.outcomes()), journal.copies), &report.differences);
+  report.faults = journal.faults;
+  report.totals = Sum(plan, report.differences);
+  return report;
+}
+
+void PrintReport(const DataFolder& folder, const PlanFile& file, const JourneyRun& run,
+                 const JourneyReport& report, bool json, std::ostream& out) {
+  if (json) {
+    out << ReportJson(folder, file, run, report) << std::endl;
+    return;
+  }
+  size_t shown = 0;
+  for (const Difference& difference : report.differences) {
+    if (++shown > kShownDifferences) break;
+    out << "difference: " << difference.text << "\n";
+  }
+  if (report.differences.size() > kShownDifferences) {
+    out << "difference: " << report.differences.size() - kShownDifferences << " more\n";
+  }
+  out << "seed: " << file.plan().header.seed() << "\n"
+      << absl::StreamFormat(
+             "settled: %d dossiers in %.2f s, %.1f dossiers per second; at the portal "
+             "after %.2f s\n",
+             run.walked(), absl::ToDoubleSeconds(run.settling_time()),
+             PerSecond(run.walked(), run.settling_time()),
+             absl::ToDoubleSeconds(run.syncing_time()))
+      << "faults: "
+      << (report.faults.empty() ? "none"
+                                : absl::StrJoin(report.faults, ", ", absl::PairFormatter(" ")))
+      << "\n"
+      << "plan: " << file.path() << "\n"
+      << "portal journal: " << PortalJournalPath(folder) << "\n"
+      << FormatTotals(report.totals) << std::endl;
+}
+
+}  // namespace lgsp::cli

@@ -1,0 +1,242 @@
+#include "tools/lgsp/journey/plan.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/util/json_util.h"
+#include "libs/clock/clock.h"
+#include "libs/status/status.h"
+#include "tools/lgsp/journey/people.h"
+
+namespace lgsp::cli {
+namespace {
+
+using dossiers::v1::Dossier;
+
+// The centre that takes in dossiers of every department.
+constexpr char kServiceCentre[] = "H12.15";
+constexpr char kRejectReason[] = "Thành phần hồ sơ chưa đầy đủ theo quy định của thủ tục";
+constexpr char kDueBasis[] = "Thời hạn do người có thẩm quyền ấn định (dữ liệu thử nghiệm)";
+constexpr absl::Duration kOfficersTerm = absl::Hours(24 * 30);
+
+absl::Status Broken(size_t line, absl::string_view what) {
+  return MakeError(absl::StatusCode::kInvalidArgument, "PLAN_BROKEN",
+                   absl::StrCat("plan, line ", line, ": ", what), {{"line", absl::StrCat(line)}});
+}
+
+// Who is rejected: about a tenth, at least one where there are five or more.
+std::vector<bool> DrawRejected(int dossiers, Chance& chance) {
+  std::vector<bool> rejected(static_cast<size_t>(dossiers), false);
+  const int count = std::max((dossiers + 5) / 10, dossiers >= 5 ? 1 : 0);
+  for (int i = 0; i < count; ++i) rejected[static_cast<size_t>(i)] = true;
+  for (uint32_t i = static_cast<uint32_t>(dossiers); i > 1; --i) {
+    const uint32_t other = chance.Below(i);
+    const bool last = rejected[i - 1];
+    rejected[i - 1] = rejected[other];
+    rejected[other] = last;
+  }
+  return rejected;
+}
+
+// Draws the procedures and channels of a journey: departments' and communes' ones in turn by
+// chance.
+class Draw {
+ public:
+  Draw(const ProcedureCatalog& catalog, absl::Time made, Chance& chance)
+      : catalog_(catalog), chance_(chance) {
+    const int days_on_file = static_cast<int>(catalog.calendar_end - VietnamDay(made));
+    for (const Procedure& procedure : catalog.procedures) {
+      for (const Dossier::Channel channel : procedure.channels) {
+        const TermChoice term = ChooseTerm(procedure, channel);
+        // Acceptance would be refused: the due date lies in a year without working days on file.
+        if (term.at_most_days > days_on_file) continue;
+        drawable_[procedure.of_commune].push_back({&procedure, channel, term});
+      }
+    }
+  }
+
+  absl::Status Check() const {
+    if (!drawable_[0].empty() && !drawable_[1].empty()) return absl::OkStatus();
+    return MakeError(absl::StatusCode::kInvalidArgument, "CATALOG_INVALID",
+                     "the catalogue has no procedure of one of the levels whose due date lies "
+                     "within the calendar");
+  }
+
+  // Fills everything but the request ids and the subject.
+  void Fill(absl::Time made, PlannedDossier* planned) {
+    const std::vector<Drawable>& level = drawable_[chance_.Below(2)];
+    const Drawable& drawn = level[chance_.Below(static_cast<uint32_t>(level.size()))];
+    const Procedure& procedure = *drawn.procedure;
+    dossiers::v1::SubmitDossierRequest& submit = *planned->mutable_submit();
+    submit.set_procedure(procedure.code);
+    submit.set_channel(drawn.channel);
+    DrawAgencies(procedure, planned);
+    *submit.mutable_applicant() =
+        procedure.for_citizens ? MakeCitizen(chance_) : MakeBusiness(chance_);
+    if (planned->end() == Dossier::REJECTED) return;
+    if (drawn.term.term_row != 0) planned->mutable_accept()->set_term_row(drawn.term.term_row);
+    if (drawn.term.officer_sets_due_time) {
+      *planned->mutable_accept()->mutable_due_time() = ToTimestamp(made + kOfficersTerm);
+      planned->mutable_accept()->set_due_basis(kDueBasis);
+    }
+  }
+
+ private:
+  struct Drawable {
+    const Procedure* procedure;
+    Dossier::Channel channel;
+    TermChoice term;
+  };
+
+  // Filed at the settling agency itself, at the centre, or (a department's) at any commune.
+  void DrawAgencies(const Procedure& procedure, PlannedDossier* planned) {
+    const std::string& commune =
+        catalog_.communes[chance_.Below(static_cast<uint32_t>(catalog_.communes.size()))];
+    const std::string& settling = procedure.of_commune ? commune : procedure.sector_agency;
+    const uint32_t where = chance_.Below(3);
+    std::string intake = settling;
+    if (where == 1) intake = kServiceCentre;
+    if (where == 2) intake = commune;
+    planned->set_intake_unit(intake);
+    planned->set_settling_unit(settling);
+    planned->mutable_submit()->set_intake_agency(intake);
+    if (procedure.of_commune && intake != settling) {
+      planned->mutable_submit()->set_settling_agency(settling);
+    }
+  }
+
+  const ProcedureCatalog& catalog_;
+  Chance& chance_;
+  // Of departments, of communes.
+  std::vector<Drawable> drawable_[2];
+};
+
+void SetRequestIds(const PlanHeader& header, PlannedDossier* planned) {
+  const std::string stem = absl::StrCat("journey-", header.id(), "-", planned->number(), "-");
+  planned->mutable_submit()->set_request_id(absl::StrCat(stem, "submit"));
+  if (planned->end() == Dossier::REJECTED) {
+    planned->mutable_reject()->set_request_id(absl::StrCat(stem, "reject"));
+    planned->mutable_reject()->set_reason(kRejectReason);
+    return;
+  }
+  planned->mutable_accept()->set_request_id(absl::StrCat(stem, "accept"));
+  planned->mutable_complete()->set_request_id(absl::StrCat(stem, "complete"));
+  planned->mutable_return_()->set_request_id(absl::StrCat(stem, "return"));
+}
+
+absl::Status AddRecord(PlanRecord record, size_t line, Plan* plan) {
+  const int planned = static_cast<int>(plan->dossiers.size());
+  switch (record.record_case()) {
+    case PlanRecord::kDossier:
+      if (record.dossier().number() != planned + 1 || planned >= plan->header.dossiers()) {
+        return Broken(line, "a dossier out of turn");
+      }
+      plan->dossiers.push_back(std::move(*record.mutable_dossier()));
+      return absl::OkStatus();
+    case PlanRecord::kEnded:
+      if (record.ended().number() < 1 || record.ended().number() > planned) {
+        return Broken(line, "the end of a dossier that is not planned");
+      }
+      plan->ended.push_back(std::move(*record.mutable_ended()));
+      return absl::OkStatus();
+    case PlanRecord::kDone:
+      plan->done = true;
+      return absl::OkStatus();
+    default:
+      return Broken(line, "not what may stand here");
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Plan> MakePlan(const PlanHeader& header, const ProcedureCatalog& catalog) {
+  if (header.dossiers() < 1 || header.dossiers() > kMaxDossiers) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "PLAN_SIZE_INVALID",
+                     absl::StrCat("a journey has 1 to ", kMaxDossiers, " dossiers"));
+  }
+  const absl::Time made = ToTime(header.made());
+  Chance chance(header.seed());
+  Draw draw(catalog, made, chance);
+  RETURN_IF_ERROR(draw.Check());
+  Plan plan;
+  plan.header = header;
+  const std::vector<bool> rejected = DrawRejected(header.dossiers(), chance);
+  for (int number = 1; number <= header.dossiers(); ++number) {
+    PlannedDossier& planned = plan.dossiers.emplace_back();
+    planned.set_number(number);
+    planned.set_end(rejected[static_cast<size_t>(number - 1)] ? Dossier::REJECTED
+                                                              : Dossier::RETURNED);
+    draw.Fill(made, &planned);
+    planned.mutable_submit()->set_subject(SubjectOf(header, number));
+    SetRequestIds(header, &planned);
+  }
+  return plan;
+}
+
+absl::StatusOr<std::string> FormatRecord(const PlanRecord& record) {
+  std::string line;
+  const auto printed = google::protobuf::util::MessageToJsonString(record, &line);
+  if (!printed.ok()) {
+    return MakeError(absl::StatusCode::kInternal, "PLAN_UNPRINTABLE", printed.ToString());
+  }
+  line.push_back('\n');
+  return line;
+}
+
+absl::StatusOr<std::string> FormatPlan(const Plan& plan) {
+  PlanRecord record;
+  *record.mutable_plan() = plan.header;
+  ASSIGN_OR_RETURN(std::string text, FormatRecord(record));
+  for (const PlannedDossier& planned : plan.dossiers) {
+    *record.mutable_dossier() = planned;
+    ASSIGN_OR_RETURN(const std::string line, FormatRecord(record));
+    text += line;
+  }
+  return text;
+}
+
+absl::StatusOr<Plan> ParsePlan(absl::string_view text, const ProcedureCatalog& catalog,
+                               size_t* whole_bytes) {
+  Plan plan;
+  size_t line = 0;
+  size_t at = 0;
+  for (size_t end = text.find('\n'); end != absl::string_view::npos; end = text.find('\n', at)) {
+    ++line;
+    PlanRecord record;
+    const auto parsed = google::protobuf::util::JsonStringToMessage(
+        std::string(text.substr(at, end - at)), &record);
+    if (!parsed.ok()) return Broken(line, parsed.ToString());
+    at = end + 1;
+    if (line == 1 && record.has_plan()) {
+      plan.header = record.plan();
+      continue;
+    }
+    RETURN_IF_ERROR(AddRecord(std::move(record), line, &plan));
+  }
+  *whole_bytes = at;
+  if (line == 0) {
+    return MakeError(absl::StatusCode::kNotFound, "PLAN_UNREADABLE", "the plan has no header");
+  }
+  if (static_cast<int>(plan.dossiers.size()) == plan.header.dossiers()) return plan;
+  if (!plan.ended.empty() || plan.done) return Broken(line, "dossiers are missing before it");
+  return MakePlan(plan.header, catalog);
+}
+
+std::string SubjectOf(const PlanHeader& header, int number) {
+  return absl::StrCat("Hành trình thử nghiệm ", header.id(), ", hồ sơ ", number);
+}
+
+absl::Time ToTime(const google::protobuf::Timestamp& timestamp) {
+  return absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
+}
+
+google::protobuf::Timestamp ToTimestamp(absl::Time time) {
+  google::protobuf::Timestamp timestamp;
+  timestamp.set_seconds(absl::ToUnixSeconds(time));
+  timestamp.set_nanos(static_cast<int32_t>((time - absl::FromUnixSeconds(timestamp.seconds())) /
+                                           absl::Nanoseconds(1)));
+  return timestamp;
+}
+
+}  // namespace lgsp::cli

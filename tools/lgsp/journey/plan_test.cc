@@ -1,0 +1,231 @@
+#include "tools/lgsp/journey/plan.h"
+
+#include <google/protobuf/util/message_differencer.h>
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <set>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "libs/clock/clock.h"
+#include "libs/status/status.h"
+#include "libs/text/text.h"
+
+namespace lgsp::cli {
+namespace {
+
+using dossiers::v1::Applicant;
+using dossiers::v1::Dossier;
+using google::protobuf::util::MessageDifferencer;
+
+const ProcedureCatalog& RealCatalog() {
+  static const ProcedureCatalog catalog = *LoadProcedures(LGSP_CATALOG_FOLDER);
+  return catalog;
+}
+
+const absl::Time kMade = absl::FromCivil(absl::CivilSecond(2026, 11, 23, 8, 0, 1), VietnamZone());
+
+PlanHeader Header(int dossiers, uint32_t seed = 7, const std::string& id = "0123456789ab") {
+  PlanHeader header;
+  header.set_id(id);
+  header.set_seed(seed);
+  header.set_dossiers(dossiers);
+  *header.mutable_made() = ToTimestamp(kMade);
+  return header;
+}
+
+Plan Make(const PlanHeader& header) { return *MakePlan(header, RealCatalog()); }
+
+void CheckSame(const Plan& a, const Plan& b) {
+  CHECK(MessageDifferencer::Equals(a.header, b.header));
+  REQUIRE(a.dossiers.size() == b.dossiers.size());
+  for (size_t i = 0; i < a.dossiers.size(); ++i) {
+    CHECK(MessageDifferencer::Equals(a.dossiers[i], b.dossiers[i]));
+  }
+}
+
+TEST_CASE("a seed determines the plan; the id keeps two plans of one seed apart") {
+  const Plan plan = Make(Header(50));
+  CheckSame(plan, Make(Header(50)));
+  const Plan other_seed = Make(Header(50, 8));
+  CHECK_FALSE(MessageDifferencer::Equals(plan.dossiers[0], other_seed.dossiers[0]));
+  const Plan other_id = Make(Header(50, 7, "ba9876543210"));
+  std::set<std::string> ids;
+  for (const Plan* one : {&plan, &other_id}) {
+    for (const PlannedDossier& planned : one->dossiers) {
+      for (const std::string& id : {planned.submit().request_id(), planned.accept().request_id(),
+                                    planned.complete().request_id(), planned.return_().request_id(),
+                                    planned.reject().request_id()}) {
+        if (id.empty()) continue;
+        CHECK(ids.insert(id).second);
+        CHECK(id.size() <= 64);
+      }
+      CHECK(ids.insert(planned.submit().subject()).second);
+    }
+  }
+  CHECK(plan.dossiers[3].submit().procedure() == other_id.dossiers[3].submit().procedure());
+}
+
+TEST_CASE("about a tenth is rejected, both levels and all channels occur") {
+  const int dossiers = GENERATE(1, 4, 5, 20, 200);
+  const Plan plan = Make(Header(dossiers));
+  int rejected = 0;
+  std::map<std::string, int> levels;
+  std::set<int> channels;
+  for (const PlannedDossier& planned : plan.dossiers) {
+    rejected += planned.end() == Dossier::REJECTED ? 1 : 0;
+    CHECK(planned.has_reject() == (planned.end() == Dossier::REJECTED));
+    CHECK(planned.has_accept() == (planned.end() == Dossier::RETURNED));
+    ++levels[absl::StartsWith(planned.settling_unit(), "H12.50.") ? "commune" : "department"];
+    channels.insert(planned.submit().channel());
+  }
+  const std::map<int, int> expected = {{1, 0}, {4, 0}, {5, 1}, {20, 2}, {200, 20}};
+  CHECK(rejected == expected.at(dossiers));
+  if (dossiers < 200) return;
+  CHECK(levels["commune"] > 70);
+  CHECK(levels["department"] > 70);
+  CHECK(channels.size() == 3);
+}
+
+TEST_CASE("a commune's procedure filed elsewhere names the commune") {
+  int elsewhere = 0;
+  for (const PlannedDossier& planned : Make(Header(200)).dossiers) {
+    const bool commune = absl::StartsWith(planned.settling_unit(), "H12.50.");
+    CHECK(planned.submit().intake_agency() == planned.intake_unit());
+    const bool needs_name = commune && planned.intake_unit() != planned.settling_unit();
+    CHECK(planned.submit().settling_agency() == (needs_name ? planned.settling_unit() : ""));
+    elsewhere += needs_name ? 1 : 0;
+  }
+  CHECK(elsewhere > 10);
+}
+
+TEST_CASE("an officer's date lies in the future and has its basis") {
+  int set = 0;
+  for (const PlannedDossier& planned : Make(Header(200)).dossiers) {
+    if (!planned.accept().has_due_time()) continue;
+    ++set;
+    CHECK(ToTime(planned.accept().due_time()) > kMade + absl::Hours(24));
+    CHECK_FALSE(planned.accept().due_basis().empty());
+  }
+  CHECK(set > 0);
+}
+
+TEST_CASE("no term reaches beyond the calendar, whenever the plan is made") {
+  PlanHeader late = Header(300);
+  *late.mutable_made() =
+      ToTimestamp(absl::FromCivil(absl::CivilSecond(2027, 10, 1, 8, 0, 0), VietnamZone()));
+  const auto plan = MakePlan(late, RealCatalog());
+  REQUIRE(plan.ok());
+  std::map<std::string, const Procedure*> by_code;
+  for (const Procedure& procedure : RealCatalog().procedures) by_code[procedure.code] = &procedure;
+  for (const PlannedDossier& planned : plan->dossiers) {
+    const TermChoice term =
+        ChooseTerm(*by_code.at(planned.submit().procedure()), planned.submit().channel());
+    CHECK(term.at_most_days <= 91);
+  }
+}
+
+TEST_CASE("applicants are synthetic, of valid form and in NFC") {
+  int citizens = 0;
+  for (const PlannedDossier& planned : Make(Header(200)).dossiers) {
+    const Applicant& applicant = planned.submit().applicant();
+    INFO(applicant.ShortDebugString());
+    CHECK(*text::ToNfc(applicant.full_name()) == applicant.full_name());
+    CHECK(absl::EndsWith(applicant.email(), "@example.com"));
+    if (applicant.kind() != Applicant::CITIZEN) {
+      CHECK(applicant.id_number().substr(0, 4) == "0000");
+      continue;
+    }
+    ++citizens;
+    const std::string& id = applicant.id_number();
+    CHECK(text::CheckPersonalId("id", id).ok());
+    CHECK((id.substr(0, 3) == "095" || id.substr(0, 3) == "096"));
+    const bool woman = absl::StrContains(applicant.full_name(), " Thị ");
+    CHECK((id[3] == '0' || id[3] == '1'));
+    if (woman) CHECK(id[3] == '1');
+    // Born before 1910 and of the block: nobody's number.
+    CHECK(id[4] == '0');
+    CHECK(id.substr(6, 2) == "99");
+    CHECK(applicant.phone().substr(0, 4) == "0000");
+  }
+  CHECK(citizens > 50);
+}
+
+TEST_CASE("a plan reads back as it was written") {
+  const Plan plan = Make(Header(20));
+  const std::string text = *FormatPlan(plan);
+  size_t whole = 0;
+  const auto read = ParsePlan(text, RealCatalog(), &whole);
+  REQUIRE(read.ok());
+  CheckSame(plan, *read);
+  CHECK(whole == text.size());
+  CHECK_FALSE(read->done);
+}
+
+TEST_CASE("a plan that is cut anywhere is the same plan, or none") {
+  const Plan plan = Make(Header(4));
+  const std::string text = *FormatPlan(plan);
+  const size_t header_end = text.find('\n') + 1;
+  for (size_t cut = 0; cut <= text.size(); ++cut) {
+    size_t whole = 0;
+    const auto read = ParsePlan(text.substr(0, cut), RealCatalog(), &whole);
+    if (cut < header_end) {
+      REQUIRE(ErrorReason(read.status()) == "PLAN_UNREADABLE");
+      continue;
+    }
+    REQUIRE(read.ok());
+    CHECK(whole <= cut);
+    CheckSame(plan, *read);
+  }
+}
+
+TEST_CASE("ends and the last record count once they are whole") {
+  std::string text = *FormatPlan(Make(Header(2)));
+  PlanRecord record;
+  record.mutable_ended()->set_number(2);
+  record.mutable_ended()->set_name("dossiers/0");
+  text += *FormatRecord(record);
+  const size_t whole_before = text.size();
+  record.mutable_done()->set_line("journey: 2 dossiers");
+  text += *FormatRecord(record);
+  size_t whole = 0;
+  for (size_t cut = whole_before; cut < text.size(); ++cut) {
+    const auto read = ParsePlan(text.substr(0, cut), RealCatalog(), &whole);
+    REQUIRE(read.ok());
+    CHECK(read->ended.size() == 1);
+    CHECK_FALSE(read->done);
+    CHECK(whole == whole_before);
+  }
+  CHECK(ParsePlan(text, RealCatalog(), &whole)->done);
+}
+
+TEST_CASE("a plan that makes no sense is refused with its line") {
+  const std::string text = *FormatPlan(Make(Header(2)));
+  const size_t second = text.find('\n') + 1;
+  const size_t third = text.find('\n', second) + 1;
+  PlanRecord record;
+  record.mutable_ended()->set_number(3);
+  const std::string stranger = *FormatRecord(record);
+  record.mutable_ended()->set_number(1);
+  const std::string end = *FormatRecord(record);
+  size_t whole = 0;
+  for (const std::string& broken :
+       {text.substr(second), text.substr(0, second) + text.substr(third) + text.substr(third),
+        text + "nonsense\n", text + stranger, text.substr(0, third) + end,
+        text + text.substr(third), text + text.substr(0, second)}) {
+    const auto read = ParsePlan(broken, RealCatalog(), &whole);
+    CHECK(absl::IsInvalidArgument(read.status()));
+    CHECK(ErrorReason(read.status()) == "PLAN_BROKEN");
+  }
+}
+
+TEST_CASE("sizes are limited") {
+  CHECK(ErrorReason(MakePlan(Header(0), RealCatalog()).status()) == "PLAN_SIZE_INVALID");
+  CHECK(ErrorReason(MakePlan(Header(kMaxDossiers + 1), RealCatalog()).status()) ==
+        "PLAN_SIZE_INVALID");
+}
+
+}  // namespace
+}  // namespace lgsp::cli

@@ -1,0 +1,55 @@
+#include "tools/lgsp/journey/platform_client.h"
+
+#include <unistd.h>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "libs/rpc/channel.h"
+#include "libs/rpc/server.h"
+#include "libs/status/status.h"
+
+namespace lgsp::cli {
+namespace {
+
+constexpr char kOfficer[] = "cb-0001";
+constexpr char kRoles[] = "intake,processing";
+
+}  // namespace
+
+PlatformClient::PlatformClient(std::string address, const std::shared_ptr<grpc::Channel>& channel)
+    : address_(std::move(address)),
+      dossiers_(dossiers::v1::Dossiers::NewStub(channel)),
+      insights_(insights::v1::Insights::NewStub(channel)) {}
+
+absl::StatusOr<std::unique_ptr<PlatformClient>> PlatformClient::Connect(const DataFolder& folder,
+                                                                        absl::string_view system) {
+  rpc::RpcConfig config;
+  config.set_certificate_file(folder.SystemCertificate(system));
+  config.set_private_key_file(folder.SystemKey(system));
+  config.set_authority_file(folder.AuthorityCertificate());
+  if (access(config.certificate_file().c_str(), R_OK) != 0) {
+    return MakeError(absl::StatusCode::kNotFound, "SYSTEM_UNKNOWN",
+                     absl::StrCat(config.certificate_file(), ": no certificate of ", system,
+                                  " (demo systems are made by `lgsp init --demo`)"),
+                     {{"system", system}});
+  }
+  ASSIGN_OR_RETURN(const Process gateway, folder.FindProcess("gateway"));
+  rpc::PeerConfig peer;
+  peer.set_address(gateway.address());
+  peer.set_service("gateway");
+  ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel,
+                   rpc::Connect(config, folder.root(), peer));
+  return absl::WrapUnique(new PlatformClient(gateway.address(), channel));
+}
+
+void PlatformClient::Prepare(absl::string_view unit, grpc::ClientContext* context) {
+  rpc::SetDeadline(*context, kCallTimeout);
+  if (unit.empty()) return;
+  context->AddMetadata("lgsp-officer", absl::StrCat(kOfficer, "; ", unit, "; ", kRoles));
+}
+
+absl::Status PlatformClient::Converted(const grpc::Status& status) {
+  return rpc::FromGrpcStatus(status);
+}
+
+}  // namespace lgsp::cli

@@ -1,0 +1,205 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "libs/clock/clock.h"
+#include "libs/log/log.h"
+#include "libs/status/status.h"
+#include "nlohmann/json.hpp"
+#include "tools/lgsp/certificates.h"
+#include "tools/lgsp/commands.h"
+#include "tools/lgsp/data_folder.h"
+#include "tools/lgsp/folder_lock.h"
+#include "tools/lgsp/installation.h"
+#include "tools/lgsp/output.h"
+#include "tools/lgsp/readiness.h"
+#include "tools/lgsp/run_state.h"
+#include "tools/lgsp/supervisor.h"
+
+namespace lgsp::cli {
+namespace {
+
+constexpr char kPython[] = "/usr/bin/python3";
+constexpr char kSimulator[] = "national_sim";
+
+struct UpOptions {
+  std::string folder;
+  double faults = 0;
+  std::optional<int64_t> seed;
+};
+
+// Whether a server could bind to `address` as ours do.
+bool IsFree(const std::string& address) {
+  sockaddr_in at = {};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(static_cast<uint16_t>(PortOf(address)));
+  if (inet_pton(AF_INET, address.substr(0, address.rfind(':')).c_str(), &at.sin_addr) != 1)
+    return true;
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int reuse = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+  const bool free = bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof(at)) == 0;
+  close(fd);
+  return free;
+}
+
+absl::Status CheckPorts(const DataFolder& folder) {
+  for (const Process& process : folder.platform().processes()) {
+    for (const std::string& address : {process.address(), process.metrics_address()}) {
+      if (address.empty() || IsFree(address)) continue;
+      return MakeError(
+          absl::StatusCode::kFailedPrecondition, "PORT_IN_USE",
+          absl::StrCat(address, " of ", process.name(), " is taken by another program"),
+          {{"process", process.name()}, {"address", address}});
+    }
+  }
+  return absl::OkStatus();
+}
+
+// A folder made without --demo waits for what only its owner has.
+absl::Status CheckPortal(const DataFolder& folder) {
+  if (std::filesystem::exists(folder.PortalCredentials())) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kFailedPrecondition, "PORTAL_NOT_CONFIGURED",
+                   absl::StrCat(folder.PortalCredentials(),
+                                " is missing: put the portal's username and "
+                                "password there (mode 0600) and its address into ",
+                                folder.Config("national")));
+}
+
+std::vector<std::string> CommandLine(const DataFolder& folder, const Installation& installation,
+                                     const Process& process, const UpOptions& options) {
+  if (process.name() != kSimulator) {
+    return {installation.Program(process.name()),
+            absl::StrCat("--config=", folder.Config(process.name()))};
+  }
+  std::vector<std::string> line = {kPython,         installation.NationalSimulator(),
+                                   "--listen",      process.address(),
+                                   "--cert",        folder.ServiceCertificate(kSimulator),
+                                   "--key",         folder.ServiceKey(kSimulator),
+                                   "--data",        folder.SimulatorData(),
+                                   "--credentials", folder.PortalCredentials(),
+                                   "--faults",      absl::StrCat(options.faults)};
+  if (options.seed.has_value()) {
+    line.push_back("--seed");
+    line.push_back(absl::StrCat(*options.seed));
+  }
+  return line;
+}
+
+// Prints and records what happens.
+class Reporter {
+ public:
+  Reporter(const DataFolder& folder, bool json) : folder_(folder), json_(json) {}
+
+  void Changed(const std::vector<ProcessStatus>& processes, size_t index) {
+    const absl::Status written =
+        WriteRunState(folder_.StateFile(), MakeRunState(start_, processes));
+    if (!written.ok()) log::Warning("state not written", {{"error", written}});
+    const ProcessStatus& process = processes[index];
+    const std::string state(StateName(process.state));
+    if (json_) {
+      std::cout << nlohmann::json{{"event", "process"},
+                                  {"process", process.name},
+                                  {"state", state},
+                                  {"pid", process.pid},
+                                  {"restarts", process.restarts},
+                                  {"ready_seconds", absl::ToDoubleSeconds(process.time_to_ready)}}
+                << std::endl;
+    } else if (process.state == ProcessState::kReady) {
+      std::cout << absl::StreamFormat("%-13s ready  pid %-8d %.2f s\n", process.name, process.pid,
+                                      absl::ToDoubleSeconds(process.time_to_ready))
+                << std::flush;
+    } else if (process.state != ProcessState::kStarting) {
+      std::cout << absl::StreamFormat("%-13s %s\n", process.name, state) << std::flush;
+    }
+  }
+
+  void AllReady(absl::Duration took) {
+    const auto gateway = folder_.FindProcess("gateway");
+    const std::string address = gateway.ok() ? gateway->address() : "";
+    const double seconds = absl::ToDoubleSeconds(took);
+    if (json_) {
+      std::cout << nlohmann::json{{"event", "ready"}, {"gateway", address}, {"seconds", seconds}}
+                << std::endl;
+    } else {
+      std::cout << absl::StreamFormat("ready: gateway %s after %.2f s; Ctrl-C stops\n", address,
+                                      seconds)
+                << std::flush;
+    }
+  }
+
+ private:
+  const DataFolder& folder_;
+  const bool json_;
+  const absl::Time start_ = absl::Now();
+};
+
+absl::Status Renew(const DataFolder& folder) {
+  ASSIGN_OR_RETURN(const auto renewed,
+                   RenewServiceCertificates(folder, SystemClock().SecurityNow()));
+  if (!renewed.empty()) {
+    log::Info("certificates renewed", {{"services", absl::StrJoin(renewed, " ")}});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Up(const UpOptions& options, const Session& session) {
+  ASSIGN_OR_RETURN(const DataFolder folder, DataFolder::Open(options.folder));
+  ASSIGN_OR_RETURN(const Installation installation, FindInstallation(session.source_root));
+  ASSIGN_OR_RETURN(const FolderLock lock, FolderLock::Take(folder.LockFile()));
+  RETURN_IF_ERROR(CheckPortal(folder));
+  RETURN_IF_ERROR(CheckPorts(folder));
+  RETURN_IF_ERROR(Renew(folder));
+
+  std::vector<ProcessSpec> specs;
+  for (const Process& process : folder.platform().processes()) {
+    specs.push_back({process.name(), CommandLine(folder, installation, process, options),
+                     folder.Log(process.name()),
+                     [&folder, process] { return IsReady(folder, process); }});
+  }
+  Reporter reporter(folder, session.json);
+  SupervisorEvents events;
+  events.changed = [&](const auto& processes, size_t index) { reporter.Changed(processes, index); };
+  events.all_ready = [&](absl::Duration took) { reporter.AllReady(took); };
+  events.chores = [&folder] {
+    const absl::Status done = Renew(folder);
+    // Ten days are left to try again.
+    if (!done.ok()) log::Error("certificates not renewed", {{"error", done}});
+  };
+  Supervisor supervisor(std::move(specs), std::move(events));
+  return supervisor.Run();
+}
+
+}  // namespace
+
+void AddUp(CLI::App& app, Session& session) {
+  auto options = std::make_shared<UpOptions>();
+  CLI::App* command = app.add_subcommand("up", "run the platform of a data folder until Ctrl-C");
+  command->add_option("DIR", options->folder, "data folder")->required();
+  command->add_option("--faults", options->faults, "percentage of simulated faults (demo folders)")
+      ->check(CLI::Range(0.0, 100.0));
+  command->add_option("--seed", options->seed, "of the simulated faults, to see the same again");
+  command->footer(
+      "Example:\n  lgsp up ~/lgsp --faults 5 --seed 7\n\n"
+      "Starts every process, says when each is ready, restarts what dies, renews certificates.\n"
+      "Logs are in DIR/logs. SIGTERM or Ctrl-C stops all in reverse order (exit 0), a second one "
+      "at\n"
+      "once. A process that dies again and again stops all (exit 1).");
+  command->callback([options, &session] {
+    log::Init("lgsp");
+    const absl::Status done = Up(*options, session);
+    if (!done.ok()) session.exit_code = ReportError(done);
+  });
+}
+
+}  // namespace lgsp::cli
