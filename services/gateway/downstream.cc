@@ -1,0 +1,141 @@
+#include "services/gateway/downstream.h"
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/util/json_util.h"
+#include "libs/status/status.h"
+#include "services/gateway/worker.h"
+
+namespace lgsp::gateway {
+Downstream::Downstream(Worker* worker, TcpSocket socket, const TlsContext& tls,
+                       std::string fixed_system)
+    : H2Connection(worker, std::move(socket), tls),
+      fixed_system_(std::move(fixed_system)),
+      last_activity_(worker->now()) {}
+
+void Downstream::OnReady() {
+  if (ssl() != nullptr) spki_sha256_ = PeerSpkiSha256(ssl());
+  if (worker_->draining()) AnnounceDrain();
+}
+
+void Downstream::OnHandshakeFailed(const boost::system::error_code& error) {
+  worker_->metrics().TlsRejected(TlsFailureLabel(ssl(), error)).Add();
+}
+
+const SystemEntry* Downstream::System(const Policy& policy) const {
+  return fixed_system_.empty() ? policy.FindSystem(spki_sha256_)
+                               : policy.FindSystemByName(fixed_system_);
+}
+
+Exchange* Downstream::Find(int32_t stream_id) {
+  const auto it = exchanges_.find(stream_id);
+  return it == exchanges_.end() ? nullptr : it->second.get();
+}
+
+void Downstream::OnBeginHeaders(int32_t stream_id, bool request) {
+  last_activity_ = headers_begun_ = worker_->now();
+  in_headers_ = true;
+  if (request) exchanges_.emplace(stream_id, std::make_unique<Exchange>(worker_, this, stream_id));
+}
+
+bool Downstream::OnHeader(int32_t stream_id, absl::string_view name, absl::string_view value) {
+  Exchange* exchange = Find(stream_id);
+  return exchange != nullptr && exchange->AddHeader(name, value);
+}
+
+void Downstream::OnHeadersDone(int32_t stream_id, bool end_stream) {
+  in_headers_ = false;
+  if (Exchange* exchange = Find(stream_id)) exchange->OnRequestHead(end_stream);
+}
+
+void Downstream::OnData(int32_t stream_id, absl::string_view data) {
+  last_activity_ = worker_->now();
+  if (Exchange* exchange = Find(stream_id)) exchange->OnRequestData(data);
+}
+
+void Downstream::OnEndOfData(int32_t stream_id) {
+  if (Exchange* exchange = Find(stream_id)) exchange->OnRequestEnd();
+}
+
+void Downstream::OnStreamClosed(int32_t stream_id, uint32_t) {
+  exchanges_.erase(stream_id);
+  http_bodies_.erase(stream_id);
+  last_activity_ = worker_->now();
+}
+
+void Downstream::OnEndSent(int32_t stream_id) {
+  if (Exchange* exchange = Find(stream_id)) exchange->OnResponseSent();
+}
+
+ssize_t Downstream::ReadBody(int32_t stream_id, uint8_t* buffer, size_t size, uint32_t* flags) {
+  if (const auto it = http_bodies_.find(stream_id); it != http_bodies_.end()) {
+    const size_t taken = it->second.Take(buffer, size);
+    if (it->second.empty()) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    return static_cast<ssize_t>(taken);
+  }
+  Exchange* exchange = Find(stream_id);
+  if (exchange == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  return exchange->ReadResponse(buffer, size, flags);
+}
+
+void Downstream::SubmitResponse(int32_t stream_id, const Headers& head, bool end_stream) {
+  if (!open()) return;
+  const std::vector<nghttp2_nv> fields = ToNv(head);
+  const nghttp2_data_provider body = BodyProvider();
+  nghttp2_submit_response(session_, stream_id, fields.data(), fields.size(),
+                          end_stream ? nullptr : &body);
+  FlushSoon();
+}
+
+void Downstream::SubmitTrailers(int32_t stream_id, const Headers& trailers) {
+  const std::vector<nghttp2_nv> fields = ToNv(trailers);
+  nghttp2_submit_trailer(session_, stream_id, fields.data(), fields.size());
+}
+
+void Downstream::AnswerHttp(int32_t stream_id, const RequestHead& head) {
+  const bool post = head.method == "POST";
+  const absl::Status status = MakeError(
+      absl::StatusCode::kInvalidArgument, post ? "CONTENT_TYPE_UNSUPPORTED" : "METHOD_UNSUPPORTED",
+      "this listener takes gRPC: POST with content-type application/grpc");
+  std::string json;
+  google::rpc::Status plain;  // without details: their Any form needs the types' names only
+  plain.set_code(static_cast<int>(status.code()));
+  plain.set_message(absl::StrCat(ErrorReason(status), ": ", status.message()));
+  const auto converted = google::protobuf::util::MessageToJsonString(plain, &json);
+  if (!converted.ok()) json = "{}";
+  worker_->CountRefused(status);
+  http_bodies_[stream_id].Append(json);
+  SubmitResponse(stream_id,
+                 {{":status", post ? "415" : "405"}, {"content-type", "application/json"}}, false);
+}
+
+void Downstream::AnnounceDrain() {
+  if (!open() || session_ == nullptr) return;
+  nghttp2_submit_shutdown_notice(session_);
+  FlushSoon();
+}
+
+void Downstream::LastGoaway() {
+  if (!open()) return;
+  if (session_ == nullptr) return Close();
+  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
+                        nullptr, 0);
+  FlushSoon();
+}
+
+void Downstream::Sweep(SteadyTime now) {
+  H2Connection::Sweep(now);
+  const bool late_headers =
+      in_headers_ && now - headers_begun_ > absl::ToChronoNanoseconds(kHeaderTimeout);
+  const bool unused =
+      exchanges_.empty() && now - last_activity_ > absl::ToChronoNanoseconds(kIdleTimeout);
+  if (late_headers || unused) Close();
+}
+
+void Downstream::OnClosed() {
+  // nghttp2 does not report streams of a session that ends.
+  exchanges_.clear();
+  http_bodies_.clear();
+}
+
+}  // namespace lgsp::gateway

@@ -1,0 +1,58 @@
+// The connection of a system.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "services/gateway/exchange.h"
+#include "services/gateway/h2_connection.h"
+
+namespace lgsp::gateway {
+
+class Downstream final : public H2Connection {
+ public:
+  // `fixed_system`: of a listener without TLS, the name of the system that calls.
+  Downstream(Worker* worker, TcpSocket socket, const TlsContext& tls, std::string fixed_system);
+
+  void Start() { Handshake(Role::kServer); }
+  // Says that no new calls are taken, lets those under way end.
+  void AnnounceDrain();
+  void LastGoaway();
+  bool idle() const { return exchanges_.empty(); }
+
+  // Who calls, by the policy; nullptr when the key is not registered.
+  const SystemEntry* System(const Policy& policy) const;
+
+  void SubmitResponse(int32_t stream_id, const Headers& head, bool end_stream);
+  void SubmitTrailers(int32_t stream_id, const Headers& trailers);
+  // For what is not gRPC: 415, 405 or 400 with a google.rpc.Status as JSON.
+  void AnswerHttp(int32_t stream_id, const RequestHead& head);
+
+  void Sweep(SteadyTime now) override;
+
+ protected:
+  void OnReady() override;
+  void OnHandshakeFailed(const boost::system::error_code& error) override;
+  void OnBeginHeaders(int32_t stream_id, bool request) override;
+  bool OnHeader(int32_t stream_id, absl::string_view name, absl::string_view value) override;
+  void OnHeadersDone(int32_t stream_id, bool end_stream) override;
+  void OnData(int32_t stream_id, absl::string_view data) override;
+  void OnEndOfData(int32_t stream_id) override;
+  void OnStreamClosed(int32_t stream_id, uint32_t error_code) override;
+  void OnEndSent(int32_t stream_id) override;
+  ssize_t ReadBody(int32_t stream_id, uint8_t* buffer, size_t size, uint32_t* flags) override;
+  void OnClosed() override;
+
+ private:
+  Exchange* Find(int32_t stream_id);
+
+  const std::string fixed_system_;
+  std::string spki_sha256_;
+  absl::flat_hash_map<int32_t, std::unique_ptr<Exchange>> exchanges_;
+  absl::flat_hash_map<int32_t, Body> http_bodies_;
+  SteadyTime last_activity_, headers_begun_;
+  bool in_headers_ = false;
+};
+
+}  // namespace lgsp::gateway

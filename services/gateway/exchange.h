@@ -1,0 +1,92 @@
+// One call: the stream of the system on one side, the stream to the service on the other.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "services/gateway/body.h"
+#include "services/gateway/h2_connection.h"
+#include "services/gateway/local_call.h"
+#include "services/gateway/pipeline.h"
+
+namespace lgsp::gateway {
+
+class Downstream;
+class Upstream;
+
+// Owned by its Downstream; lives until the system's stream is closed. On its worker's thread.
+class Exchange {
+ public:
+  Exchange(Worker* worker, Downstream* downstream, int32_t stream_id);
+  ~Exchange();
+
+  // The system's side.
+  bool AddHeader(absl::string_view name, absl::string_view value);
+  void OnRequestHead(bool end_stream);
+  void OnRequestData(absl::string_view data);
+  void OnRequestEnd();
+  ssize_t ReadResponse(uint8_t* buffer, size_t size, uint32_t* flags);
+  // The answer's last frame has left; `request_open`: the system still sends.
+  void OnResponseSent();
+
+  // The service's side.
+  void OnUpstreamStarted(Upstream* upstream, int32_t stream_id);
+  bool AddResponseHeader(absl::string_view name, absl::string_view value);
+  void OnResponseHead(bool end_stream);
+  void OnResponseData(absl::string_view data);
+  void OnResponseEnd();
+  // `not_sent`: the service has certainly not seen the call.
+  void OnUpstreamClosed(uint32_t error_code, bool not_sent);
+  ssize_t ReadRequest(uint8_t* buffer, size_t size, uint32_t* flags);
+
+  // Ends the call with an error of our own: in the answer's trailers, or by a reset when the answer
+  // cannot take them.
+  void Fail(const absl::Status& status);
+  void OnDeadline();
+
+  const Decision& decision() const { return decision_; }
+  // Header fields for the service, made when the stream to it is opened.
+  absl::StatusOr<Headers> UpstreamHead();
+  bool request_ended_at_once() const {
+    return request_.ended && request_.empty() && !request_taken_;
+  }
+  bool had_headers() const { return !head_.path.empty(); }
+  SteadyTime begun() const { return begun_; }
+
+ private:
+  void Begin();
+  void AnswerLocally();
+  void SubmitResponse(bool end_stream);
+  void Finish(int grpc_code);
+  absl::Duration TimeLeft() const;
+  void CountBuffered(int64_t change);
+
+  Worker* const worker_;
+  Downstream* const downstream_;
+  const int32_t stream_id_;
+  const SteadyTime begun_;
+  const std::string exchange_id_;
+
+  RequestHead head_;
+  size_t header_bytes_ = 0;
+  bool headers_too_large_ = false;
+  Decision decision_;
+  RouteMetrics* metrics_;
+  std::unique_ptr<LocalCall> local_;
+  std::shared_ptr<const Policy> policy_;
+
+  Upstream* upstream_ = nullptr;
+  int32_t upstream_id_ = 0;
+  bool waiting_for_upstream_ = false, retried_ = false, request_taken_ = false;
+  PrefixScanner scanner_;
+  Body request_, response_;
+  Headers answer_head_, trailers_, incoming_;
+  size_t incoming_bytes_ = 0;
+  bool answered_ = false, finished_ = false, relaying_ = false;
+  std::multimap<SteadyTime, Exchange*>::iterator deadline_;
+  bool has_deadline_ = false;
+};
+
+}  // namespace lgsp::gateway

@@ -1,0 +1,38 @@
+// The gateway's metrics. Handles are taken when a policy is compiled, never per call.
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "libs/metrics/metrics.h"
+
+namespace lgsp::gateway {
+
+// One method's: rate, errors by code, duration.
+struct RouteMetrics {
+  metrics::Counter started;
+  std::array<metrics::Counter, 17> handled;
+  metrics::Histogram seconds;
+};
+
+class GatewayMetrics {
+ public:
+  explicit GatewayMetrics(metrics::Registry* registry);
+
+  RouteMetrics ForRoute(absl::string_view service, absl::string_view method);
+  // Calls refused before a route was found; `reason` is one of a fixed set of our own.
+  metrics::Counter Refused(absl::string_view reason);
+  metrics::Counter TlsRejected(absl::string_view reason);
+
+  // Calls of methods that are not in the policy are one method to Prometheus.
+  RouteMetrics other;
+  metrics::Gauge connections, upstream_connections, inflight;
+  metrics::Gauge policy_epoch, policy_version;
+  metrics::Counter policy_refused;
+
+ private:
+  metrics::Registry* const registry_;
+};
+
+}  // namespace lgsp::gateway

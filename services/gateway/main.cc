@@ -1,0 +1,55 @@
+// gateway: the exchange. See README.md.
+#include <pthread.h>
+
+#include <csignal>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "libs/config/config.h"
+#include "libs/log/log.h"
+#include "libs/status/status.h"
+#include "services/gateway/server.h"
+
+ABSL_FLAG(std::string, config, "",
+          "configuration file (services/gateway/config.proto as textproto)");
+
+namespace lgsp::gateway {
+namespace {
+
+absl::Status Serve(const std::string& config_file, const sigset_t& stop_signals) {
+  GatewayConfig config;
+  RETURN_IF_ERROR(config::Load(config_file, &config));
+  const SystemClock clock;
+  metrics::Registry metrics;
+  RETURN_IF_ERROR(metrics.Serve(config.metrics_listen()).status());
+  ASSIGN_OR_RETURN(const auto server,
+                   Server::Start(config, config::FolderOf(config_file), &metrics, &clock));
+  log::Info("ready", {{"port", server->port()}, {"h2c_port", server->h2c_port()}});
+  int signal = 0;
+  sigwait(&stop_signals, &signal);
+  log::Info("draining");
+  server->Drain();
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace lgsp::gateway
+
+int main(int argc, char** argv) {
+  absl::ParseCommandLine(argc, argv);
+  lgsp::log::Init("gateway");
+  // Blocked before any thread begins, so that only sigwait takes them.
+  sigset_t stop_signals;
+  sigemptyset(&stop_signals);
+  sigaddset(&stop_signals, SIGTERM);
+  sigaddset(&stop_signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  const absl::Status status = lgsp::gateway::Serve(absl::GetFlag(FLAGS_config), stop_signals);
+  if (!status.ok()) {
+    lgsp::log::Error("cannot serve", {{"status", status}, {"detail", status.message()}});
+    return 1;
+  }
+  lgsp::log::Info("stopped");
+  return 0;
+}

@@ -1,0 +1,183 @@
+#include "services/gateway/pipeline.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "libs/auth/auth.h"
+#include "libs/keys/digest.h"
+#include "libs/status/status.h"
+#include "services/gateway/limits.h"
+
+namespace lgsp::gateway {
+namespace {
+
+constexpr char kSystemHeader[] = "lgsp-system";
+constexpr size_t kMaxDossierName = 128;
+
+// Not forwarded: they are about the connection, or are credentials for us.
+constexpr absl::string_view kDropped[] = {"connection",
+                                          "keep-alive",
+                                          "proxy-connection",
+                                          "transfer-encoding",
+                                          "upgrade",
+                                          "authorization",
+                                          "grpc-timeout",
+                                          "traceparent",
+                                          "host",
+                                          "te"};
+
+absl::Status Denied(absl::string_view reason, absl::string_view message,
+                    ErrorMetadata metadata = {}) {
+  return MakeError(absl::StatusCode::kPermissionDenied, reason, message, metadata);
+}
+
+absl::Status CheckReserved(const Headers& fields) {
+  for (const Header& field : fields) {
+    if (field.name == auth::kCallerHeader || field.name == kSystemHeader) {
+      return MakeFieldError("HEADER_RESERVED", field.name, "may not come from outside");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadPurpose(const RequestHead& head, const lgsp::registry::v1::Agreement& agreement,
+                         lgsp::auth::v1::Caller& caller) {
+  const absl::string_view purpose = FieldOf(head.fields, auth::kPurposeHeader);
+  if (agreement.purposes().empty()) return absl::OkStatus();
+  if (purpose.empty()) {
+    return MakeFieldError("PURPOSE_REQUIRED", auth::kPurposeHeader,
+                          "the agreement demands a purpose");
+  }
+  if (std::find(agreement.purposes().begin(), agreement.purposes().end(), std::string(purpose)) ==
+      agreement.purposes().end()) {
+    return Denied("PURPOSE_NOT_ALLOWED", "the agreement does not allow this purpose",
+                  {{"agreement", agreement.name()}});
+  }
+  caller.set_purpose(std::string(purpose));
+  return absl::OkStatus();
+}
+
+absl::Status ReadDossier(const RequestHead& head, const lgsp::registry::v1::Agreement& agreement,
+                         lgsp::auth::v1::Caller& caller) {
+  const absl::string_view dossier = FieldOf(head.fields, auth::kDossierHeader);
+  if (dossier.empty()) {
+    if (!agreement.dossier_required()) return absl::OkStatus();
+    return MakeFieldError("DOSSIER_REQUIRED", auth::kDossierHeader,
+                          "the agreement demands a dossier");
+  }
+  const bool plain = std::all_of(dossier.begin(), dossier.end(), [](char c) {
+    return absl::ascii_isalnum(c) || absl::string_view("._/-").find(c) != absl::string_view::npos;
+  });
+  if (!plain || dossier.size() > kMaxDossierName || !absl::StartsWith(dossier, "dossiers/")) {
+    return MakeFieldError("DOSSIER_INVALID", auth::kDossierHeader, "must be dossiers/<id>");
+  }
+  caller.set_dossier(std::string(dossier));
+  return absl::OkStatus();
+}
+
+absl::Status ReadOfficer(const RequestHead& head, const lgsp::registry::v1::Agreement& agreement,
+                         lgsp::auth::v1::Caller& caller) {
+  const absl::string_view header = FieldOf(head.fields, auth::kOfficerHeader);
+  if (header.empty()) return absl::OkStatus();
+  if (!agreement.officer_assertion()) {
+    return Denied("OFFICER_NOT_ALLOWED", "the agreement does not let the system name an officer",
+                  {{"agreement", agreement.name()}});
+  }
+  ASSIGN_OR_RETURN(*caller.mutable_officer(), auth::ParseOfficer(header));
+  if (!auth::ActsFor(caller, caller.officer().unit())) {
+    return Denied("AGENCY_NOT_REPRESENTED", "the system does not act for the officer's unit",
+                  {{"agency", caller.officer().unit()}});
+  }
+  caller.mutable_officer()->set_asserted(true);
+  return absl::OkStatus();
+}
+
+bool IsTraceparent(absl::string_view text) {
+  if (text.size() != 55 || text[2] != '-' || text[35] != '-' || text[52] != '-' ||
+      !absl::StartsWith(text, "00")) {
+    return false;
+  }
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return c == '-' || absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f');
+  });
+}
+
+std::string NewTraceparent() {
+  return absl::StrCat("00-", keys::Hex(keys::RandomBytes(16)), "-", keys::Hex(keys::RandomBytes(8)),
+                      "-01");
+}
+
+}  // namespace
+
+absl::string_view FieldOf(const Headers& fields, absl::string_view name) {
+  for (const Header& field : fields) {
+    if (field.name == name) return field.value;
+  }
+  return "";
+}
+
+absl::StatusOr<absl::Duration> TimeoutOf(const RequestHead& head) {
+  const absl::string_view text = FieldOf(head.fields, "grpc-timeout");
+  if (text.empty()) return kDefaultDeadline;
+  ASSIGN_OR_RETURN(const absl::Duration timeout, ParseTimeout(text));
+  return std::min(timeout, kMaxDeadline);
+}
+
+absl::StatusOr<Decision> Decide(const Policy& policy, const SystemEntry* system,
+                                const RequestHead& head, absl::Time now) {
+  if (system == nullptr) {
+    return MakeError(absl::StatusCode::kUnauthenticated, "SYSTEM_UNKNOWN",
+                     "the key of the certificate is not registered for any system");
+  }
+  RETURN_IF_ERROR(CheckReserved(head.fields));
+  const auto grant = system->grants.find(head.path);
+  const Route* route = policy.FindRoute(head.path);
+  // One answer for what does not exist and what is not allowed: existence is not told.
+  if (grant == system->grants.end() || route == nullptr) {
+    return Denied("NO_AGREEMENT", "no agreement lets this system call this method",
+                  {{"system", system->system->name()}, {"path", head.path}});
+  }
+  if (now < grant->second.valid_from || now >= grant->second.valid_until) {
+    return Denied("AGREEMENT_NOT_IN_FORCE", "the agreement is not in force at this time",
+                  {{"agreement", grant->second.agreement->name()}});
+  }
+  const auto& agreement = *grant->second.agreement;
+  Decision decision;
+  decision.route = route;
+  decision.caller.set_aud(route->service);
+  decision.caller.set_system(system->system->name());
+  decision.caller.set_participant(system->system->participant());
+  *decision.caller.mutable_agencies() = system->system->agencies();
+  decision.caller.set_agreement(agreement.name());
+  RETURN_IF_ERROR(ReadPurpose(head, agreement, decision.caller));
+  RETURN_IF_ERROR(ReadDossier(head, agreement, decision.caller));
+  RETURN_IF_ERROR(ReadOfficer(head, agreement, decision.caller));
+  ASSIGN_OR_RETURN(decision.timeout, TimeoutOf(head));
+  const absl::string_view traceparent = FieldOf(head.fields, "traceparent");
+  decision.traceparent = IsTraceparent(traceparent) ? std::string(traceparent) : NewTraceparent();
+  return decision;
+}
+
+Headers ForwardedFields(const RequestHead& head, const Decision& decision,
+                        absl::Duration timeout_left, absl::string_view caller_jws,
+                        absl::string_view exchange_id) {
+  Headers out;
+  out.reserve(head.fields.size() + 6);
+  for (const Header& field : head.fields) {
+    const bool dropped =
+        absl::StartsWith(field.name, auth::kHeaderPrefix) ||
+        std::find(std::begin(kDropped), std::end(kDropped), field.name) != std::end(kDropped);
+    if (!dropped) out.push_back(field);
+  }
+  out.push_back({"te", "trailers"});
+  out.push_back({"grpc-timeout", FormatTimeout(timeout_left)});
+  out.push_back({"traceparent", decision.traceparent});
+  out.push_back({"lgsp-exchange-id", std::string(exchange_id)});
+  out.push_back({auth::kCallerHeader, std::string(caller_jws)});
+  return out;
+}
+
+}  // namespace lgsp::gateway

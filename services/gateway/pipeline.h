@@ -1,0 +1,57 @@
+// The pipeline of one call, in order: identify -> authorise -> admit -> route -> relay -> minimise
+// -> evidence.
+//
+// identify:  the connection knows its system by its key (downstream.cc); Decide reads the
+// platform's headers. authorise: Decide finds the agreement. admit:     the worker's and
+// connection's limits (worker.h), message sizes (exchange.cc). Quotas come here. route:     the
+// upstream pool of the worker (upstream.h). relay:     exchange.cc. minimise, evidence: between
+// exchange and downstream, when they come: they see the answer before its trailers leave.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "lgsp/auth/v1/caller.pb.h"
+#include "services/gateway/grpc_wire.h"
+#include "services/gateway/policy.h"
+
+namespace lgsp::gateway {
+
+// The head of a request as it came, without pseudo-headers.
+struct RequestHead {
+  std::string method;
+  std::string path;
+  Headers fields;
+};
+
+// What is allowed, and what goes to the service.
+struct Decision {
+  const Route* route = nullptr;
+  // All but iss, iat and exp.
+  lgsp::auth::v1::Caller caller;
+  // From now on.
+  absl::Duration timeout;
+  std::string traceparent;
+};
+
+// PURE. The errors are documented for callers in README.md. `system` is nullptr for a key that is
+// not registered.
+absl::StatusOr<Decision> Decide(const Policy& policy, const SystemEntry* system,
+                                const RequestHead& head, absl::Time now);
+
+// PURE. Deadline of a call: `grpc-timeout`, bounded; the default when there is none.
+absl::StatusOr<absl::Duration> TimeoutOf(const RequestHead& head);
+
+// PURE. The header fields for the service: the caller's own, without the platform's,
+// connection-specific and credential ones, and ours.
+Headers ForwardedFields(const RequestHead& head, const Decision& decision,
+                        absl::Duration timeout_left, absl::string_view caller_jws,
+                        absl::string_view exchange_id);
+
+// The value of a field; empty when absent.
+absl::string_view FieldOf(const Headers& fields, absl::string_view name);
+
+}  // namespace lgsp::gateway

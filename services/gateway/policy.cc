@@ -1,0 +1,117 @@
+#include "services/gateway/policy.h"
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/descriptor.pb.h"
+#include "google/protobuf/util/time_util.h"
+#include "libs/status/status.h"
+
+namespace lgsp::gateway {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+using lgsp::registry::v1::Agreement;
+using lgsp::registry::v1::PolicyService;
+using lgsp::registry::v1::PolicySnapshot;
+using lgsp::registry::v1::PolicySystem;
+
+constexpr char kEveryMethod[] = "*";
+
+absl::Status Invalid(absl::string_view name, absl::string_view what) {
+  return MakeError(absl::StatusCode::kInvalidArgument, "POLICY_INVALID",
+                   absl::StrCat(name, ": ", what), {{"entry", name}});
+}
+
+absl::Time ToTime(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(time));
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Policy>> Policy::Compile(const PolicySnapshot& snapshot,
+                                                              GatewayMetrics* metrics) {
+  auto policy = std::make_shared<Policy>();
+  policy->snapshot_ = snapshot;
+  RETURN_IF_ERROR(policy->LoadDescriptors());
+  RETURN_IF_ERROR(policy->LoadRoutes(metrics));
+  RETURN_IF_ERROR(policy->LoadGrants());
+  return std::shared_ptr<const Policy>(std::move(policy));
+}
+
+absl::Status Policy::LoadDescriptors() {
+  google::protobuf::FileDescriptorSet files;
+  if (!files.ParseFromString(snapshot_.descriptors()))
+    return Invalid("descriptors", "are unreadable");
+  pool_ = std::make_unique<google::protobuf::DescriptorPool>();
+  for (const auto& file : files.file()) {
+    if (pool_->BuildFile(file) == nullptr)
+      return Invalid(file.name(), "does not fit the other descriptors");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Policy::LoadRoutes(GatewayMetrics* metrics) {
+  for (const PolicyService& service : snapshot_.services()) {
+    const auto* descriptor = pool_->FindServiceByName(service.name());
+    if (descriptor == nullptr) return Invalid(service.name(), "has no descriptor");
+    if (service.upstreams().empty()) return Invalid(service.name(), "has no upstream");
+    for (int i = 0; i < descriptor->method_count(); ++i) {
+      const std::string& method = descriptor->method(i)->name();
+      routes_.emplace(
+          absl::StrCat("/", service.name(), "/", method),
+          Route{service.name(), method, &service, metrics->ForRoute(service.name(), method)});
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Policy::LoadGrants() {
+  for (const PolicySystem& system : snapshot_.systems()) {
+    systems_[system.name()].system = &system;
+    for (const std::string& key : system.spki_sha256()) {
+      if (!by_key_.emplace(key, system.name()).second)
+        return Invalid(system.name(), "shares a key");
+    }
+  }
+  for (const Agreement& agreement : snapshot_.agreements()) {
+    const auto system = systems_.find(agreement.consumer());
+    const auto* descriptor = pool_->FindServiceByName(agreement.service());
+    if (system == systems_.end() || descriptor == nullptr) {
+      return Invalid(agreement.name(), "names an unknown system or service");
+    }
+    Grant grant{&agreement, absl::InfinitePast(), absl::InfiniteFuture()};
+    if (agreement.has_valid_from()) grant.valid_from = ToTime(agreement.valid_from());
+    if (agreement.has_valid_until()) grant.valid_until = ToTime(agreement.valid_until());
+    const bool every = agreement.methods_size() == 1 && agreement.methods(0) == kEveryMethod;
+    for (int i = 0; i < descriptor->method_count(); ++i) {
+      const std::string& method = descriptor->method(i)->name();
+      const bool named = std::find(agreement.methods().begin(), agreement.methods().end(),
+                                   method) != agreement.methods().end();
+      if (every || named) {
+        system->second.grants[absl::StrCat("/", agreement.service(), "/", method)] = grant;
+      }
+    }
+    for (const std::string& method : agreement.methods()) {
+      if (!every && descriptor->FindMethodByName(method) == nullptr) {
+        return Invalid(agreement.name(), absl::StrCat("names an unknown method ", method));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+const SystemEntry* Policy::FindSystem(absl::string_view spki_sha256) const {
+  const auto it = by_key_.find(spki_sha256);
+  return it == by_key_.end() ? nullptr : FindSystemByName(it->second);
+}
+
+const SystemEntry* Policy::FindSystemByName(absl::string_view name) const {
+  const auto it = systems_.find(name);
+  return it == systems_.end() ? nullptr : &it->second;
+}
+
+const Route* Policy::FindRoute(absl::string_view path) const {
+  const auto it = routes_.find(path);
+  return it == routes_.end() ? nullptr : &it->second;
+}
+
+}  // namespace lgsp::gateway

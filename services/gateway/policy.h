@@ -1,0 +1,69 @@
+// The policy as the workers use it: compiled from a snapshot, immutable, shared. Deny by default.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "google/protobuf/descriptor.h"
+#include "lgsp/registry/v1/policy.pb.h"
+#include "services/gateway/gateway_metrics.h"
+
+namespace lgsp::gateway {
+
+// One method of one service: where it is, and its metrics.
+struct Route {
+  std::string service;
+  std::string method;
+  const lgsp::registry::v1::PolicyService* upstreams = nullptr;
+  RouteMetrics metrics;
+};
+
+// What an agreement lets a system do with one method.
+struct Grant {
+  const lgsp::registry::v1::Agreement* agreement = nullptr;
+  absl::Time valid_from;
+  absl::Time valid_until;
+};
+
+// A system that may call.
+struct SystemEntry {
+  const lgsp::registry::v1::PolicySystem* system = nullptr;
+  // By path, `/lgsp.dossiers.v1.Dossiers/GetDossier`.
+  absl::flat_hash_map<std::string, Grant> grants;
+};
+
+class Policy {
+ public:
+  // INVALID_ARGUMENT POLICY_INVALID: descriptors that do not fit together, an agreement with an
+  // unknown system, service or method, one key for two systems.
+  static absl::StatusOr<std::shared_ptr<const Policy>> Compile(
+      const lgsp::registry::v1::PolicySnapshot& snapshot, GatewayMetrics* metrics);
+
+  // nullptr when unknown.
+  const SystemEntry* FindSystem(absl::string_view spki_sha256) const;
+  const SystemEntry* FindSystemByName(absl::string_view name) const;
+  const Route* FindRoute(absl::string_view path) const;
+
+  uint64_t epoch() const { return snapshot_.epoch(); }
+  uint64_t version() const { return snapshot_.version(); }
+  const lgsp::registry::v1::PolicySnapshot& snapshot() const { return snapshot_; }
+  const google::protobuf::DescriptorPool& descriptors() const { return *pool_; }
+
+ private:
+  absl::Status LoadDescriptors();
+  absl::Status LoadRoutes(GatewayMetrics* metrics);
+  absl::Status LoadGrants();
+
+  lgsp::registry::v1::PolicySnapshot snapshot_;
+  std::unique_ptr<google::protobuf::DescriptorPool> pool_;
+  absl::flat_hash_map<std::string, Route> routes_;         // by path
+  absl::flat_hash_map<std::string, SystemEntry> systems_;  // by name
+  absl::flat_hash_map<std::string, std::string> by_key_;   // SPKI digest -> name
+};
+
+}  // namespace lgsp::gateway

@@ -1,0 +1,170 @@
+#include "services/gateway/server.h"
+
+#include <algorithm>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/numbers.h"
+#include "absl/synchronization/mutex.h"
+#include "libs/config/config.h"
+#include "libs/log/log.h"
+#include "libs/status/status.h"
+#include "services/gateway/policy_source.h"
+#include "services/gateway/worker.h"
+
+namespace lgsp::gateway {
+namespace {
+
+absl::StatusOr<boost::asio::ip::tcp::endpoint> ParseAddress(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  int port = -1;
+  boost::system::error_code error;
+  const auto host = boost::asio::ip::make_address(address.substr(0, colon), error);
+  if (error || colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) ||
+      port < 0 || port > 65535) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "ADDRESS_INVALID",
+                     "an address must be <ip>:<port>", {{"address", address}});
+  }
+  return boost::asio::ip::tcp::endpoint(host, static_cast<uint16_t>(port));
+}
+
+absl::Status CheckH2c(const GatewayConfig& config, const boost::asio::ip::tcp::endpoint& endpoint) {
+  if (config.profile() == GatewayConfig::DEVELOPMENT && endpoint.address().is_loopback() &&
+      !config.h2c_system().empty()) {
+    return absl::OkStatus();
+  }
+  return MakeError(absl::StatusCode::kFailedPrecondition, "H2C_NOT_ALLOWED",
+                   "h2c_listen needs profile DEVELOPMENT, a loopback address and h2c_system");
+}
+
+}  // namespace
+
+struct Server::Impl {
+  GatewayConfig config;
+  std::string base;
+  const Clock* clock = nullptr;
+  std::unique_ptr<GatewayMetrics> metrics;
+  std::unique_ptr<keys::SigningKey> caller_key;
+  std::unique_ptr<PolicySource> policy_source;
+  std::vector<std::unique_ptr<Worker>> workers;
+  int port = 0, h2c_port = 0;
+  std::string tls_stamp;
+  absl::Mutex mutex;
+  bool stop ABSL_GUARDED_BY(mutex) = false;
+  std::thread watcher;
+
+  std::string File(const std::string& path) const { return config::Resolve(base, path); }
+  std::string TlsStamp() const {
+    return FileStamp(File(config.certificate_file())) + FileStamp(File(config.private_key_file())) +
+           FileStamp(File(config.authority_file()));
+  }
+  absl::Status LoadTls();
+  absl::Status Listen();
+  void Watch();
+};
+
+absl::Status Server::Impl::LoadTls() {
+  tls_stamp = TlsStamp();
+  ASSIGN_OR_RETURN(const TlsContext server,
+                   MakeServerTls(File(config.certificate_file()), File(config.private_key_file())));
+  ASSIGN_OR_RETURN(const TlsContext client,
+                   MakeClientTls(File(config.certificate_file()), File(config.private_key_file()),
+                                 File(config.authority_file())));
+  for (const auto& worker : workers) worker->SetTls(server, client);
+  return absl::OkStatus();
+}
+
+absl::Status Server::Impl::Listen() {
+  Listener tls;
+  ASSIGN_OR_RETURN(tls.endpoint, ParseAddress(config.listen()));
+  for (const auto& worker : workers) {
+    ASSIGN_OR_RETURN(port, worker->Listen(tls));
+    tls.endpoint.port(static_cast<uint16_t>(port));
+  }
+  if (config.h2c_listen().empty()) return absl::OkStatus();
+  Listener plain;
+  plain.tls = false;
+  plain.fixed_system = config.h2c_system();
+  ASSIGN_OR_RETURN(plain.endpoint, ParseAddress(config.h2c_listen()));
+  RETURN_IF_ERROR(CheckH2c(config, plain.endpoint));
+  for (const auto& worker : workers) {
+    ASSIGN_OR_RETURN(h2c_port, worker->Listen(plain));
+    plain.endpoint.port(static_cast<uint16_t>(h2c_port));
+  }
+  return absl::OkStatus();
+}
+
+void Server::Impl::Watch() {
+  for (;;) {
+    {
+      absl::MutexLock lock(&mutex);
+      mutex.AwaitWithTimeout(absl::Condition(&stop), kFileInterval);
+      if (stop) return;
+    }
+    auto policy = policy_source->LoadIfChanged();
+    if (!policy.ok()) {
+      log::Error("policy refused, the last good one stays", {{"status", policy.status()}});
+    } else if (*policy != nullptr) {
+      log::Info("policy in force", {{"version", static_cast<int64_t>((*policy)->version())}});
+      for (const auto& worker : workers) worker->SetPolicy(*policy);
+    }
+    if (TlsStamp() == tls_stamp) continue;
+    if (const absl::Status status = LoadTls(); !status.ok()) {
+      log::Error("certificates refused, the last good ones stay", {{"status", status}});
+    } else {
+      log::Info("certificates read again");
+    }
+  }
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() { Drain(); }
+int Server::port() const { return impl_->port; }
+int Server::h2c_port() const { return impl_->h2c_port; }
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const GatewayConfig& config,
+                                                      absl::string_view base,
+                                                      metrics::Registry* registry,
+                                                      const Clock* clock) {
+  auto impl = std::make_unique<Impl>();
+  impl->config = config;
+  impl->base = std::string(base);
+  impl->clock = clock;
+  impl->metrics = std::make_unique<GatewayMetrics>(registry);
+  ASSIGN_OR_RETURN(const std::string key_pem,
+                   config::ReadSecret(impl->File(config.caller_key_file())));
+  ASSIGN_OR_RETURN(keys::SigningKey key, keys::SigningKey::FromPem(key_pem));
+  impl->caller_key = std::make_unique<keys::SigningKey>(std::move(key));
+  ASSIGN_OR_RETURN(PolicySource source, PolicySource::Make(config, base, impl->metrics.get()));
+  impl->policy_source = std::make_unique<PolicySource>(std::move(source));
+  ASSIGN_OR_RETURN(const std::shared_ptr<const Policy> policy, impl->policy_source->Load());
+
+  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int count = config.workers() > 0 ? config.workers() : cores;
+  for (int i = 0; i < count; ++i) {
+    impl->workers.push_back(
+        std::make_unique<Worker>(clock, impl->caller_key.get(), impl->metrics.get()));
+  }
+  RETURN_IF_ERROR(impl->Listen());
+  for (const auto& worker : impl->workers) worker->SetPolicy(policy);
+  RETURN_IF_ERROR(impl->LoadTls());
+  for (const auto& worker : impl->workers) worker->Start();
+  impl->watcher = std::thread([raw = impl.get()] { raw->Watch(); });
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+void Server::Drain() {
+  if (impl_ == nullptr || !impl_->watcher.joinable()) return;
+  {
+    absl::MutexLock lock(&impl_->mutex);
+    impl_->stop = true;
+  }
+  impl_->watcher.join();
+  const int seconds =
+      impl_->config.drain_seconds() > 0 ? impl_->config.drain_seconds() : kDefaultDrainSeconds;
+  for (const auto& worker : impl_->workers) worker->Drain(absl::Seconds(seconds));
+  for (const auto& worker : impl_->workers) worker->Join();
+}
+
+}  // namespace lgsp::gateway

@@ -1,0 +1,36 @@
+// TLS contexts of both sides.
+#pragma once
+
+#include <boost/asio/ssl.hpp>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace lgsp::gateway {
+
+using TlsContext = std::shared_ptr<boost::asio::ssl::context>;
+
+// For systems: TLS 1.3, ALPN h2, a client certificate demanded. Its chain is not judged, for
+// systems are known by their registered keys; its validity is. FAILED_PRECONDITION
+// TLS_FILES_INVALID.
+absl::StatusOr<TlsContext> MakeServerTls(absl::string_view certificate_file,
+                                         absl::string_view key_file);
+
+// For services: our certificate as client, chain verified against the platform's authority.
+absl::StatusOr<TlsContext> MakeClientTls(absl::string_view certificate_file,
+                                         absl::string_view key_file,
+                                         absl::string_view authority_file);
+
+// SHA-256 of the SubjectPublicKeyInfo of the peer's certificate; empty without one.
+std::string PeerSpkiSha256(SSL* ssl);
+// True when the peer's certificate carries the URI name `identity`.
+bool PeerHasUri(SSL* ssl, absl::string_view identity);
+// True when both sides agreed on HTTP/2.
+bool AgreedOnH2(SSL* ssl);
+
+// Why a handshake failed, as a bounded label: no_certificate, expired, not_tls13, handshake.
+absl::string_view TlsFailureLabel(SSL* ssl, const boost::system::error_code& error);
+
+}  // namespace lgsp::gateway

@@ -1,0 +1,236 @@
+#include "services/gateway/upstream.h"
+
+#include <algorithm>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "libs/status/status.h"
+#include "services/gateway/worker.h"
+
+namespace lgsp::gateway {
+namespace {
+
+absl::Status Unreachable() {
+  return WithRetryDelay(MakeError(absl::StatusCode::kUnavailable, "UPSTREAM_UNREACHABLE",
+                                  "the service cannot be reached; the call was not sent"),
+                        kConnectBackoff);
+}
+
+}  // namespace
+
+Upstream::Upstream(Worker* worker, TcpSocket socket, const TlsContext& tls, UpstreamGroup* group)
+    : H2Connection(worker, std::move(socket), tls), group_(group) {
+  handshake_deadline_ = worker->now() + absl::ToChronoNanoseconds(kConnectTimeout);
+}
+
+void Upstream::Connect() {
+  const size_t colon = group_->address.rfind(':');
+  int port = 0;
+  boost::system::error_code error;
+  const auto host = boost::asio::ip::make_address(group_->address.substr(0, colon), error);
+  if (error || colon == std::string::npos ||
+      !absl::SimpleAtoi(group_->address.substr(colon + 1), &port)) {
+    // Names are resolved when the policy is compiled; what is left here must be an address.
+    return Close();
+  }
+  tcp().async_connect({host, static_cast<uint16_t>(port)},
+                      [self = std::static_pointer_cast<Upstream>(shared_from_this())](
+                          const boost::system::error_code& failed) {
+                        if (!self->open()) return;
+                        if (failed) return self->Close();
+                        boost::system::error_code ignored;
+                        self->tcp().set_option(boost::asio::ip::tcp::no_delay(true), ignored);
+                        self->Handshake(Role::kClient);
+                      });
+}
+
+void Upstream::OnReady() {
+  if (!PeerHasUri(ssl(), group_->tls_identity)) {
+    ready_ = false;
+    return Close();
+  }
+  worker_->metrics().upstream_connections.Add(1);
+  worker_->Post([pool = &worker_->pool(), group = group_] { pool->Changed(group); });
+}
+
+bool Upstream::HasRoom() const {
+  if (!open() || !ready_ || going_away_) return false;
+  const uint32_t limit =
+      nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  return streams_.size() < std::min<size_t>(limit, kMaxQueuedPerUpstream);
+}
+
+void Upstream::Open(Exchange* exchange) {
+  const auto head = exchange->UpstreamHead();
+  if (!head.ok()) return exchange->Fail(head.status());
+  const std::vector<nghttp2_nv> fields = ToNv(*head);
+  const nghttp2_data_provider body = BodyProvider();
+  const int32_t id =
+      nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(),
+                             exchange->request_ended_at_once() ? nullptr : &body, nullptr);
+  if (id < 0) {
+    going_away_ = true;  // stream ids are used up
+    return exchange->OnUpstreamClosed(NGHTTP2_REFUSED_STREAM, true);
+  }
+  streams_[id] = exchange;
+  exchange->OnUpstreamStarted(this, id);
+  FlushSoon();
+}
+
+void Upstream::Abandon(int32_t stream_id) {
+  if (streams_.erase(stream_id) == 0 || !open()) return;
+  Reset(stream_id, NGHTTP2_CANCEL);
+  worker_->Post([pool = &worker_->pool(), group = group_] { pool->Changed(group); });
+}
+
+Exchange* Upstream::Find(int32_t stream_id) {
+  const auto it = streams_.find(stream_id);
+  return it == streams_.end() ? nullptr : it->second;
+}
+
+bool Upstream::OnHeader(int32_t stream_id, absl::string_view name, absl::string_view value) {
+  Exchange* exchange = Find(stream_id);
+  return exchange != nullptr && exchange->AddResponseHeader(name, value);
+}
+
+void Upstream::OnHeadersDone(int32_t stream_id, bool end_stream) {
+  if (Exchange* exchange = Find(stream_id)) exchange->OnResponseHead(end_stream);
+}
+
+void Upstream::OnData(int32_t stream_id, absl::string_view data) {
+  if (Exchange* exchange = Find(stream_id)) {
+    exchange->OnResponseData(data);
+  } else {
+    Consume(stream_id, data.size());
+  }
+}
+
+void Upstream::OnEndOfData(int32_t stream_id) {
+  if (Exchange* exchange = Find(stream_id)) exchange->OnResponseEnd();
+}
+
+void Upstream::OnStreamClosed(int32_t stream_id, uint32_t error_code) {
+  const auto it = streams_.find(stream_id);
+  if (it == streams_.end()) return;
+  Exchange* exchange = it->second;
+  streams_.erase(it);
+  exchange->OnUpstreamClosed(error_code, stream_id > last_taken_);
+  if (!group_->waiting.empty()) {
+    worker_->Post([pool = &worker_->pool(), group = group_] { pool->Changed(group); });
+  }
+}
+
+void Upstream::OnHeadersNotSent(int32_t stream_id) {
+  const auto it = streams_.find(stream_id);
+  if (it == streams_.end()) return;
+  Exchange* exchange = it->second;
+  streams_.erase(it);
+  exchange->OnUpstreamClosed(NGHTTP2_REFUSED_STREAM, true);
+}
+
+void Upstream::OnGoaway(int32_t last_stream_id) {
+  going_away_ = true;
+  last_taken_ = last_stream_id;
+}
+
+ssize_t Upstream::ReadBody(int32_t stream_id, uint8_t* buffer, size_t size, uint32_t* flags) {
+  Exchange* exchange = Find(stream_id);
+  if (exchange == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  return exchange->ReadRequest(buffer, size, flags);
+}
+
+void Upstream::OnClosed() {
+  if (ready_) worker_->metrics().upstream_connections.Add(-1);
+  // nghttp2 does not report streams of a session that ends.
+  absl::flat_hash_map<int32_t, Exchange*> streams;
+  streams.swap(streams_);
+  worker_->pool().Ended(group_, this, ready_);
+  for (const auto& [id, exchange] : streams) {
+    exchange->OnUpstreamClosed(NGHTTP2_INTERNAL_ERROR, id > last_taken_);
+  }
+}
+
+UpstreamGroup* UpstreamPool::GroupOf(const lgsp::registry::v1::Upstream& upstream) {
+  UpstreamGroup& group = groups_[absl::StrCat(upstream.address(), "\n", upstream.tls_identity())];
+  group.address = upstream.address();
+  group.tls_identity = upstream.tls_identity();
+  return &group;
+}
+
+void UpstreamPool::StartConnection(UpstreamGroup* group) {
+  auto upstream =
+      std::make_shared<Upstream>(worker_, TcpSocket(worker_->io()), worker_->client_tls(), group);
+  group->connections.push_back(upstream);
+  worker_->Remember(upstream);
+  upstream->Connect();
+}
+
+void UpstreamPool::Open(Exchange* exchange) {
+  const auto& upstreams = exchange->decision().route->upstreams->upstreams();
+  UpstreamGroup* usable = nullptr;
+  for (const auto& upstream : upstreams) {
+    UpstreamGroup* group = GroupOf(upstream);
+    for (const auto& connection : group->connections) {
+      if (connection->HasRoom()) return connection->Open(exchange);
+    }
+    // Not the address that has just refused, unless a connection to it is coming up again.
+    if (usable == nullptr && (worker_->now() >= group->retry_at || !group->connections.empty()))
+      usable = group;
+  }
+  if (usable == nullptr) return exchange->Fail(Unreachable());
+  if (usable->waiting.size() >= kMaxQueuedPerUpstream) {
+    return exchange->Fail(
+        WithRetryDelay(MakeError(absl::StatusCode::kResourceExhausted, "UPSTREAM_OVERLOADED",
+                                 "too many calls wait for the service"),
+                       kConnectBackoff));
+  }
+  usable->waiting.push_back(exchange);
+  const bool connecting =
+      std::any_of(usable->connections.begin(), usable->connections.end(),
+                  [](const auto& connection) { return connection->connecting(); });
+  if (!connecting && usable->connections.size() < kMaxConnectionsPerUpstream)
+    StartConnection(usable);
+}
+
+void UpstreamPool::StopWaiting(Exchange* exchange) {
+  for (auto& [key, group] : groups_) {
+    const auto it = std::find(group.waiting.begin(), group.waiting.end(), exchange);
+    if (it != group.waiting.end()) {
+      group.waiting.erase(it);
+      return;
+    }
+  }
+}
+
+void UpstreamPool::Changed(UpstreamGroup* group) {
+  for (const auto& connection : std::vector<std::shared_ptr<Upstream>>(group->connections)) {
+    while (!group->waiting.empty() && connection->HasRoom()) {
+      Exchange* exchange = group->waiting.front();
+      group->waiting.pop_front();
+      connection->Open(exchange);
+    }
+  }
+}
+
+void UpstreamPool::Ended(UpstreamGroup* group, Upstream* upstream, bool was_ready) {
+  auto& connections = group->connections;
+  connections.erase(
+      std::remove_if(connections.begin(), connections.end(),
+                     [upstream](const auto& connection) { return connection.get() == upstream; }),
+      connections.end());
+  if (!was_ready) group->retry_at = worker_->now() + absl::ToChronoNanoseconds(kConnectBackoff);
+  if (!connections.empty() || group->waiting.empty()) return;
+  if (was_ready) return StartConnection(group);
+  std::deque<Exchange*> waiting;
+  waiting.swap(group->waiting);
+  for (Exchange* exchange : waiting) exchange->Fail(Unreachable());
+}
+
+void UpstreamPool::CloseAll() {
+  for (auto& [key, group] : groups_) {
+    for (const auto& connection : std::vector<std::shared_ptr<Upstream>>(group.connections))
+      connection->Close();
+  }
+}
+
+}  // namespace lgsp::gateway

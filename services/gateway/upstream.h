@@ -1,0 +1,85 @@
+// Connections to services: a pool per worker.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
+#include "services/gateway/exchange.h"
+#include "services/gateway/h2_connection.h"
+
+namespace lgsp::gateway {
+
+class UpstreamPool;
+struct UpstreamGroup;
+
+// One connection to one address of a service.
+class Upstream final : public H2Connection {
+ public:
+  Upstream(Worker* worker, TcpSocket socket, const TlsContext& tls, UpstreamGroup* group);
+
+  void Connect();
+  // True when another stream can be opened now.
+  bool HasRoom() const;
+  bool connecting() const { return open() && !ready_; }
+  void Open(Exchange* exchange);
+  // The exchange has no more interest in its stream.
+  void Abandon(int32_t stream_id);
+
+ protected:
+  void OnReady() override;
+  void OnBeginHeaders(int32_t, bool) override {}
+  bool OnHeader(int32_t stream_id, absl::string_view name, absl::string_view value) override;
+  void OnHeadersDone(int32_t stream_id, bool end_stream) override;
+  void OnData(int32_t stream_id, absl::string_view data) override;
+  void OnEndOfData(int32_t stream_id) override;
+  void OnStreamClosed(int32_t stream_id, uint32_t error_code) override;
+  void OnHeadersNotSent(int32_t stream_id) override;
+  void OnGoaway(int32_t last_stream_id) override;
+  ssize_t ReadBody(int32_t stream_id, uint8_t* buffer, size_t size, uint32_t* flags) override;
+  void OnClosed() override;
+
+ private:
+  Exchange* Find(int32_t stream_id);
+
+  UpstreamGroup* const group_;
+  absl::flat_hash_map<int32_t, Exchange*> streams_;
+  int32_t last_taken_ = INT32_MAX;
+  bool going_away_ = false;
+};
+
+// All connections to one address, and the calls that wait for one.
+struct UpstreamGroup {
+  std::string address;
+  std::string tls_identity;
+  std::vector<std::shared_ptr<Upstream>> connections;
+  std::deque<Exchange*> waiting;
+  SteadyTime retry_at{};
+};
+
+// Used by one worker.
+class UpstreamPool {
+ public:
+  explicit UpstreamPool(Worker* worker) : worker_(worker) {}
+
+  // Opens the exchange's stream to its service, at once or when a connection is there; or fails the
+  // exchange.
+  void Open(Exchange* exchange);
+  void StopWaiting(Exchange* exchange);
+  // A connection has become ready, has room again, or has ended.
+  void Changed(UpstreamGroup* group);
+  void Ended(UpstreamGroup* group, Upstream* upstream, bool was_ready);
+  void CloseAll();
+
+ private:
+  UpstreamGroup* GroupOf(const lgsp::registry::v1::Upstream& upstream);
+  void StartConnection(UpstreamGroup* group);
+
+  Worker* const worker_;
+  absl::node_hash_map<std::string, UpstreamGroup> groups_;
+};
+
+}  // namespace lgsp::gateway

@@ -1,0 +1,108 @@
+// One thread of the data path: its own loop, listener, connections, upstream pool and deadlines.
+// Nothing here is shared with other workers but immutable objects.
+#pragma once
+
+#include <boost/asio.hpp>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "libs/clock/clock.h"
+#include "services/gateway/caller_cache.h"
+#include "services/gateway/gateway_metrics.h"
+#include "services/gateway/h2_connection.h"
+#include "services/gateway/policy.h"
+#include "services/gateway/upstream.h"
+
+namespace lgsp::gateway {
+
+// A listening address: with TLS, or plain for one fixed system.
+struct Listener {
+  boost::asio::ip::tcp::endpoint endpoint;
+  bool tls = true;
+  std::string fixed_system;
+};
+
+class Worker {
+ public:
+  Worker(const Clock* clock, const keys::SigningKey* caller_key, GatewayMetrics* metrics);
+  ~Worker();
+
+  // Before Start: where to listen. The port is the same for all workers (SO_REUSEPORT). UNAVAILABLE
+  // LISTEN_FAILED.
+  absl::StatusOr<int> Listen(const Listener& listener);
+  void Start();
+
+  // From any thread.
+  void SetPolicy(std::shared_ptr<const Policy> policy);
+  void SetTls(TlsContext server, TlsContext client);
+  // Stops taking calls, lets those under way end until `grace`, then ends the thread. Join waits
+  // for that.
+  void Drain(absl::Duration grace);
+  void Join();
+
+  // On the worker's thread only, from here on.
+  boost::asio::io_context& io() { return io_; }
+  SteadyTime now() const { return std::chrono::steady_clock::now(); }
+  const Clock& clock() const { return *clock_; }
+  GatewayMetrics& metrics() { return *metrics_; }
+  const std::shared_ptr<const Policy>& policy() const { return policy_; }
+  const TlsContext& client_tls() const { return client_tls_; }
+  CallerCache& callers() { return callers_; }
+  UpstreamPool& pool() { return pool_; }
+  bool draining() const { return draining_; }
+
+  void Post(std::function<void()> work) { boost::asio::post(io_, std::move(work)); }
+  void AddDirty(std::shared_ptr<H2Connection> connection);
+  void Remember(const std::shared_ptr<H2Connection>& connection);
+  void Forget(H2Connection* connection);
+
+  // Room for one more call: RESOURCE_EXHAUSTED GATEWAY_OVERLOADED.
+  absl::Status Admit() const;
+  void AddExchange();
+  void RemoveExchange();
+  void CountBuffered(int64_t change) { buffered_bytes_ += change; }
+  void CountRefused(const absl::Status& status);
+
+  std::multimap<SteadyTime, Exchange*>& deadlines() { return deadlines_; }
+  std::multimap<SteadyTime, Exchange*>::iterator AddDeadline(absl::Duration after,
+                                                             Exchange* exchange);
+
+ private:
+  struct Acceptor {
+    boost::asio::ip::tcp::acceptor acceptor;
+    Listener listener;
+  };
+  void Accept(Acceptor& acceptor);
+  void FlushDirty();
+  void ArmDeadlines();
+  void Sweep();
+  void FinishDrain(SteadyTime force_at);
+
+  boost::asio::io_context io_{1};
+  const Clock* const clock_;
+  GatewayMetrics* const metrics_;
+  CallerCache callers_;
+  UpstreamPool pool_;
+  std::shared_ptr<const Policy> policy_;
+  TlsContext server_tls_, client_tls_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  absl::flat_hash_map<H2Connection*, std::shared_ptr<H2Connection>> connections_;
+  std::vector<std::shared_ptr<H2Connection>> dirty_;
+  bool flush_posted_ = false, draining_ = false;
+  size_t exchanges_ = 0;
+  int64_t buffered_bytes_ = 0;
+  std::multimap<SteadyTime, Exchange*> deadlines_;
+  boost::asio::steady_timer deadline_timer_{io_}, sweep_timer_{io_}, drain_timer_{io_};
+  SteadyTime armed_for_ = SteadyTime::max();
+  absl::flat_hash_map<std::string, metrics::Counter> refused_;
+  std::thread thread_;
+};
+
+}  // namespace lgsp::gateway
