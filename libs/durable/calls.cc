@@ -14,9 +14,6 @@ constexpr int kOpen = 0;
 constexpr int kDone = 1;
 constexpr int kFailed = 2;
 
-// The claim outlives the attempt by this much, for the transaction that records it.
-constexpr absl::Duration kClaimMargin = absl::Seconds(15);
-constexpr int kMaxClaimed = 64;
 constexpr int kMaxBackoffDoublings = 16;
 
 std::string Context(absl::string_view id) { return absl::StrCat("calls\n", id); }
@@ -33,7 +30,7 @@ absl::Status AddCall(sql::Transaction& tx, absl::string_view kind, const Call& c
       .Execute(
           "INSERT INTO calls (id, kind, subject, sequence, request, state, attempts, create_time, "
           "next_attempt_time, claimed_until, claimed_by) VALUES (:id, :kind, :subject, :sequence, "
-          ":request, 0, 0, :now, :now, 0, '')",
+          ":request, 0, 0, :now, 0, 0, '')",
           {{"id", call.id},
            {"kind", kind},
            {"subject", call.subject},
@@ -70,12 +67,17 @@ CallWorker::~CallWorker() {
     absl::MutexLock lock(&mutex_);
     stop_ = true;
   }
-  for (std::thread& thread : threads_) thread.join();
+  if (dispatcher_.joinable()) dispatcher_.join();
+  {
+    absl::MutexLock lock(&mutex_);
+    drained_ = true;
+  }
+  for (std::thread& worker : workers_) worker.join();
 }
 
 void CallWorker::Start() {
-  threads_.emplace_back([this] { Dispatch(); });
-  for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { Work(); });
+  dispatcher_ = std::thread([this] { Dispatch(); });
+  for (int i = 0; i < options_.threads; ++i) workers_.emplace_back([this] { Work(); });
 }
 
 void CallWorker::Wake() {
@@ -83,11 +85,11 @@ void CallWorker::Wake() {
   woken_ = true;
 }
 
-absl::StatusOr<std::vector<Call>> CallWorker::Claim(int limit) {
-  std::vector<Call> claimed;
+absl::StatusOr<std::vector<CallWorker::Claimed>> CallWorker::Claim(int limit) {
+  std::vector<Claimed> claimed;
   RETURN_IF_ERROR(db_->Run([&](sql::Transaction& tx) -> absl::Status {
     claimed.clear();
-    const absl::Time now = clock_->CivilNow();
+    const absl::Time now = clock_->SecurityNow();
     ASSIGN_OR_RETURN(
         const sql::Result rows,
         tx.Execute(
@@ -96,39 +98,37 @@ absl::StatusOr<std::vector<Call>> CallWorker::Claim(int limit) {
             "AND c.next_attempt_time <= :now AND c.claimed_until < :now "
             "AND NOT EXISTS (SELECT 1 FROM calls p WHERE p.state = 0 AND p.subject = c.subject "
             "AND p.kind = c.kind AND p.sequence < c.sequence) "
-            "ORDER BY c.next_attempt_time LIMIT :limit) AND claimed_until < :now "
+            "ORDER BY c.next_attempt_time LIMIT :limit) "
+            // Again, of the row as it is once it is locked: PostgreSQL chose it before.
+            "AND state = 0 AND next_attempt_time <= :now AND claimed_until < :now "
             "RETURNING id, subject, sequence, request, attempts",
             {{"until", now + options_.attempt_timeout + kClaimMargin},
              {"me", claimant_},
              {"kind", options_.kind},
              {"now", now},
-             {"limit", std::min(limit, kMaxClaimed)}}));
+             {"limit", limit}}));
     for (const sql::Row& row : rows.rows) {
       Call call{row.Text(0), row.Text(1), row.Int(2), "", row.Int(4)};
+      // What cannot be read is the outcome of this one call; the others must not wait for it. A
+      // failed statement still fails the transaction.
       const auto key = subject_keys_->Get(tx, call.subject);
-      // An erased subject has nothing left to say to anybody.
-      if (absl::IsNotFound(key.status())) {
-        RETURN_IF_ERROR(tx.Execute("UPDATE calls SET state = :failed WHERE id = :id",
-                                   {{"failed", kFailed}, {"id", call.id}})
-                            .status());
-        continue;
-      }
-      RETURN_IF_ERROR(key.status());
-      ASSIGN_OR_RETURN(call.request, keys::Open(*key, row.Blob(3), Context(call.id)));
-      claimed.push_back(std::move(call));
+      auto request = key.ok() ? keys::Open(*key, row.Blob(3), Context(call.id)) : key.status();
+      if (request.ok()) call.request = *std::move(request);
+      claimed.push_back({std::move(call), request.status()});
     }
     return absl::OkStatus();
   }));
   return claimed;
 }
 
-absl::Status CallWorker::Attempt(const Call& call) {
-  const absl::Status outcome = perform_(call, clock_->CivilNow() + options_.attempt_timeout);
-  const int doublings =
-      static_cast<int>(std::min<int64_t>(call.attempts - 1, kMaxBackoffDoublings));
-  const absl::Duration backoff =
-      std::min(options_.longest_backoff, options_.first_backoff * (int64_t{1} << doublings));
-  const int state = outcome.ok() ? kDone : IsFinal(outcome) ? kFailed : kOpen;
+absl::Status CallWorker::Attempt(const Claimed& claimed) {
+  const Call& call = claimed.call;
+  const absl::Status outcome = claimed.readable.ok()
+                                   ? perform_(call, absl::Now() + options_.attempt_timeout)
+                                   : claimed.readable;
+  // An erased subject has nothing left to say to anybody.
+  const bool erased = absl::IsNotFound(claimed.readable);
+  const int state = outcome.ok() ? kDone : erased || IsFinal(outcome) ? kFailed : kOpen;
   (state == kDone ? succeeded_ : state == kFailed ? failed_ : postponed_).Add();
   if (!outcome.ok()) {
     log::Warning("outward call failed", {{"kind", options_.kind},
@@ -137,13 +137,17 @@ absl::Status CallWorker::Attempt(const Call& call) {
                                          {"final", state == kFailed ? "yes" : "no"},
                                          {"status", outcome}});
   }
+  const int doublings =
+      static_cast<int>(std::min<int64_t>(call.attempts - 1, kMaxBackoffDoublings));
+  const absl::Duration backoff =
+      std::min(options_.longest_backoff, options_.first_backoff * (int64_t{1} << doublings));
   return db_->Run([&](sql::Transaction& tx) -> absl::Status {
     ASSIGN_OR_RETURN(const sql::Result updated,
                      tx.Execute("UPDATE calls SET state = :state, next_attempt_time = :next, "
                                 "claimed_until = 0 WHERE id = :id AND state = 0 "
                                 "AND claimed_by = :me AND attempts = :attempts",
                                 {{"state", state},
-                                 {"next", clock_->CivilNow() + backoff},
+                                 {"next", clock_->SecurityNow() + backoff},
                                  {"id", call.id},
                                  {"me", claimant_},
                                  {"attempts", call.attempts}}));
@@ -154,9 +158,13 @@ absl::Status CallWorker::Attempt(const Call& call) {
 }
 
 absl::StatusOr<int> CallWorker::RunOnce() {
-  ASSIGN_OR_RETURN(const std::vector<Call> calls, Claim(kMaxClaimed));
-  for (const Call& call : calls) RETURN_IF_ERROR(Attempt(call));
-  return static_cast<int>(calls.size());
+  // One claim per attempt: a claim taken with others would run out while they are made.
+  for (int made = 0; made < kMaxAttemptsInARow; ++made) {
+    ASSIGN_OR_RETURN(const std::vector<Claimed> claimed, Claim(1));
+    if (claimed.empty()) return made;
+    RETURN_IF_ERROR(Attempt(claimed[0]));
+  }
+  return kMaxAttemptsInARow;
 }
 
 absl::Status CallWorker::ReportBacklog() {
@@ -174,6 +182,7 @@ absl::Status CallWorker::ReportBacklog() {
 }
 
 void CallWorker::Dispatch() {
+  absl::Time next_report = absl::InfinitePast();
   for (;;) {
     int room = 0;
     {
@@ -186,40 +195,47 @@ void CallWorker::Dispatch() {
       woken_ = false;
       room = options_.threads - busy_ - static_cast<int>(queue_.size());
     }
-    if (room <= 0) continue;
-    auto calls = Claim(room);
-    if (!calls.ok()) {
-      log::Error("outward calls cannot be claimed",
-                 {{"kind", options_.kind}, {"status", calls.status()}});
-      continue;
+    // Counting costs as much as the backlog is long: not with every claim.
+    if (absl::Now() >= next_report) {
+      next_report = absl::Now() + options_.poll_interval;
+      if (const absl::Status status = ReportBacklog(); !status.ok()) {
+        log::Error("backlog of outward calls unknown",
+                   {{"kind", options_.kind}, {"status", status}});
+      }
     }
-    if (const absl::Status status = ReportBacklog(); !status.ok()) {
-      log::Error("backlog of outward calls unknown", {{"kind", options_.kind}, {"status", status}});
+    // Whoever becomes idle says so.
+    if (room <= 0) continue;
+    auto claimed = Claim(room);
+    if (!claimed.ok()) {
+      log::Error("outward calls cannot be claimed",
+                 {{"kind", options_.kind}, {"status", claimed.status()}});
+      continue;
     }
     absl::MutexLock lock(&mutex_);
     // As many as there was room for: there may be more.
-    if (static_cast<int>(calls->size()) == room) woken_ = true;
-    for (Call& call : *calls) queue_.push_back(std::move(call));
+    if (static_cast<int>(claimed->size()) == room) woken_ = true;
+    for (Claimed& one : *claimed) queue_.push_back(std::move(one));
   }
 }
 
 void CallWorker::Work() {
   for (;;) {
-    Call call;
+    Claimed claimed;
     {
       absl::MutexLock lock(&mutex_);
       const auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return stop_ || !queue_.empty();
+        return drained_ || !queue_.empty();
       };
       mutex_.Await(absl::Condition(&ready));
-      if (stop_) return;
-      call = std::move(queue_.front());
+      // What is claimed is made: nobody else may until the claim runs out.
+      if (queue_.empty()) return;
+      claimed = std::move(queue_.front());
       queue_.pop_front();
       ++busy_;
     }
-    if (const absl::Status status = Attempt(call); !status.ok()) {
+    if (const absl::Status status = Attempt(claimed); !status.ok()) {
       log::Error("outcome of an outward call not recorded",
-                 {{"kind", options_.kind}, {"subject", call.subject}, {"status", status}});
+                 {{"kind", options_.kind}, {"subject", claimed.call.subject}, {"status", status}});
     }
     absl::MutexLock lock(&mutex_);
     --busy_;

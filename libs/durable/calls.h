@@ -20,6 +20,11 @@
 
 namespace lgsp::durable {
 
+// A claim outlives its attempt by this much, for the transaction that records the outcome.
+inline constexpr absl::Duration kClaimMargin = absl::Seconds(15);
+// What one RunOnce makes at most.
+inline constexpr int kMaxAttemptsInARow = 64;
+
 // A call as stored.
 struct Call {
   std::string id;
@@ -32,13 +37,18 @@ struct Call {
   int64_t attempts = 0;
 };
 
-// Stores a call of `kind`, in the transaction of the decision. `key` is the data key of the call's
-// subject.
+// Stores a call of `kind`, due at once, in the transaction of the decision. `key` is the data key of
+// the call's subject, `now` civil time. ALREADY_EXISTS when the subject has a call of this kind and
+// sequence.
 absl::Status AddCall(sql::Transaction& tx, absl::string_view kind, const Call& call,
                      const keys::DataKey& key, absl::Time now);
 
 // Makes the calls of one kind. An attempt that dies with its process is made again when its claim
 // has run out: what is called must bear repetition.
+//
+// Claims and back-off go by security time: how long a partner is given has nothing to do with the
+// civil time of a simulation, in which a claim would run out at once. Hosts that share a database
+// must agree on the time to kClaimMargin.
 class CallWorker {
  public:
   struct Options {
@@ -51,10 +61,11 @@ class CallWorker {
     // How often calls are looked for when nobody says Wake.
     absl::Duration poll_interval = absl::Seconds(1);
   };
-  // Makes the call; no transaction is open. Any failure but INVALID_ARGUMENT and DATA_LOSS is tried
-  // again without end.
+  // Makes the call; no transaction is open. `deadline` is of the machine's clock, as gRPC and sockets
+  // want it. Any failure but INVALID_ARGUMENT and DATA_LOSS is tried again without end.
   using Perform = std::function<absl::Status(const Call&, absl::Time deadline)>;
-  // Records the outcome, in the transaction that closes or postpones the call.
+  // Records the outcome, in the transaction that closes or postpones the call. A call whose subject
+  // was erased is not made; it is closed with NOT_FOUND DATA_KEY_ERASED.
   using Record =
       std::function<absl::Status(sql::Transaction&, const Call&, const absl::Status& outcome)>;
 
@@ -62,18 +73,24 @@ class CallWorker {
              metrics::Registry* metrics, Options options, Perform perform, Record record);
   ~CallWorker();  // waits for the attempts under way
 
-  // Begins to work in its own threads.
+  // Begins to work in its own threads. Call once.
   void Start();
   // Says that calls may have been added.
   void Wake();
 
-  // Claims and makes what is due, in the calling thread; says how many attempts were made. What
-  // Start does in a loop.
+  // Makes what is due, one after the other, in the calling thread; at most kMaxAttemptsInARow. Says
+  // how many attempts were made.
   absl::StatusOr<int> RunOnce();
 
  private:
-  absl::StatusOr<std::vector<Call>> Claim(int limit);
-  absl::Status Attempt(const Call& call);
+  // A call that is this worker's until its claim runs out, and whether its request could be read.
+  struct Claimed {
+    Call call;
+    absl::Status readable;
+  };
+
+  absl::StatusOr<std::vector<Claimed>> Claim(int limit);
+  absl::Status Attempt(const Claimed& claimed);
   void Dispatch();
   void Work();
   absl::Status ReportBacklog();
@@ -89,11 +106,15 @@ class CallWorker {
   metrics::Gauge open_, oldest_seconds_;
 
   absl::Mutex mutex_;
-  std::deque<Call> queue_ ABSL_GUARDED_BY(mutex_);
+  // Claimed; never more than there are idle workers, as a claim runs out.
+  std::deque<Claimed> queue_ ABSL_GUARDED_BY(mutex_);
   int busy_ ABSL_GUARDED_BY(mutex_) = 0;
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
-  std::vector<std::thread> threads_;
+  // Nothing will be claimed any more.
+  bool drained_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread dispatcher_;
+  std::vector<std::thread> workers_;
 };
 
 }  // namespace lgsp::durable

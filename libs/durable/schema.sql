@@ -19,7 +19,8 @@ CREATE TABLE request_records (
 );
 CREATE INDEX request_records_expire ON request_records (expire_time);
 
--- Outward calls that were decided on. `request` is sealed with the subject's key.
+-- Outward calls that were decided on. `request` is sealed with the subject's key. create_time is civil time;
+-- next_attempt_time and claimed_until are security time, 0: at once, not claimed. state: 0 open, 1 done, 2 failed.
 CREATE TABLE calls (
   id TEXT NOT NULL PRIMARY KEY,
   kind TEXT NOT NULL,
@@ -33,5 +34,5 @@ CREATE TABLE calls (
   claimed_until BIGINT NOT NULL,
   claimed_by TEXT NOT NULL
 );
-CREATE INDEX calls_open ON calls (next_attempt_time) WHERE state = 0;
-CREATE INDEX calls_order ON calls (subject, kind, sequence) WHERE state = 0;
+CREATE INDEX calls_open ON calls (kind, next_attempt_time) WHERE state = 0;
+CREATE UNIQUE INDEX calls_order ON calls (subject, kind, sequence);

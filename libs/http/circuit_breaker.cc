@@ -21,9 +21,10 @@ void CircuitBreaker::Record(Permit permit, bool answered) {
     return;
   }
   // A call that began before the circuit opened and fails late does not prolong it.
-  if (permit == Permit::kTrial || (failures_ < failures_to_open_ && ++failures_ == failures_to_open_)) {
-    opened_at_ = clock_->SecurityNow();
-  }
+  const bool open = failures_ == failures_to_open_;
+  if (!open) ++failures_;
+  const bool opens = !open && failures_ == failures_to_open_;
+  if (opens || permit == Permit::kTrial) opened_at_ = clock_->SecurityNow();
 }
 
 }  // namespace lgsp::http

@@ -8,8 +8,8 @@
 
 namespace lgsp::http {
 
-// Closed: every call passes. After `failures_to_open` calls in a row without an answer it is open for
-// `open_time`; then one call at a time may try, and its answer closes it. Thread-safe.
+// Closed: every call passes. After `failures_to_open` calls in a row without an answer it is open
+// for `open_time`; then one call at a time may try, and its answer closes it. Thread-safe.
 class CircuitBreaker {
  public:
   enum class Permit { kRefused, kCall, kTrial };

@@ -17,9 +17,11 @@ namespace {
 
 // Name, TCP and TLS together; a peer that is there is reached in far less.
 constexpr absl::Duration kConnectTimeout = absl::Seconds(3);
-// Many servers drop idle connections after a minute; one that is younger is not lost under a request.
+// Many servers drop idle connections after a minute; one that is younger is not lost under a
+// request.
 constexpr long kMaxIdleSeconds = 30;
-// Handles (each with its connections) that wait for the next call. More calls at once make their own.
+// Handles (each with its connections) that wait for the next call. More calls at once make their
+// own.
 constexpr size_t kMaxIdleHandles = 16;
 // A renewed authority file is seen after this.
 constexpr long kAuthorityCacheSeconds = 60;
@@ -59,9 +61,9 @@ size_t OnHeader(char*, size_t, size_t size, void* user) {
   return transfer->too_large ? 0 : size;
 }
 
-// Called when the connection stands and the request is about to be written: before it nothing was sent. curl
-// repeats a request by itself, POST too, when a kept connection breaks before the answer; the peer may have acted
-// on it by then, so the repetition is stopped here.
+// Called when the connection stands and the request is about to be written: before it nothing was
+// sent. curl repeats a request by itself, POST too, when a kept connection breaks before the
+// answer; the peer may have acted on it by then, so the repetition is stopped here.
 int OnBegin(void* user, char*, char*, int, int) {
   auto* transfer = static_cast<Transfer*>(user);
   return transfer->times_begun++ == 0 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
@@ -72,13 +74,14 @@ absl::Status Invalid(absl::string_view what) {
 }
 
 bool OneLine(absl::string_view text) {
-  return std::none_of(text.begin(), text.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
 absl::Status CheckRequest(const Request& request) {
   const bool bodiless = request.method == "GET" || request.method == "HEAD";
-  if (!bodiless && request.method != "POST" && request.method != "PUT" && request.method != "PATCH" &&
-      request.method != "DELETE") {
+  if (!bodiless && request.method != "POST" && request.method != "PUT" &&
+      request.method != "PATCH" && request.method != "DELETE") {
     return Invalid("unknown method");
   }
   if (bodiless && !request.body.empty()) return Invalid("GET and HEAD have no body");
@@ -86,7 +89,8 @@ absl::Status CheckRequest(const Request& request) {
   if (!absl::StartsWith(request.url, "https://") && !absl::StartsWith(request.url, "http://")) {
     return Invalid("url is neither http nor https");
   }
-  if (curl_url_set(url.get(), CURLUPART_URL, request.url.c_str(), CURLU_DISALLOW_USER) != CURLUE_OK ||
+  if (curl_url_set(url.get(), CURLUPART_URL, request.url.c_str(), CURLU_DISALLOW_USER) !=
+          CURLUE_OK ||
       !OneLine(request.url)) {
     return Invalid("url is malformed");
   }
@@ -101,9 +105,7 @@ absl::Status CheckRequest(const Request& request) {
 HeaderList MakeHeaders(const Request& request) {
   HeaderList list;
   const auto add = [&](const std::string& line) {
-    curl_slist* longer = curl_slist_append(list.get(), line.c_str());
-    (void)list.release();
-    list.reset(longer);
+    list.reset(curl_slist_append(list.release(), line.c_str()));
   };
   add("Expect:");  // no waiting for 100 Continue
   bool typed = false;
@@ -189,8 +191,10 @@ absl::Status ErrorOf(Outcome outcome, absl::string_view peer, absl::string_view 
   static constexpr Form kForms[kOutcomes] = {
       {absl::StatusCode::kOk, "", ""},
       {absl::StatusCode::kUnavailable, "HTTP_NOT_SENT", "cannot be reached"},
-      {absl::StatusCode::kUnavailable, "HTTP_CIRCUIT_OPEN", "did not answer lately and is not called"},
-      {absl::StatusCode::kUnavailable, "HTTP_OUTCOME_UNKNOWN", "broke the connection before its answer"},
+      {absl::StatusCode::kUnavailable, "HTTP_CIRCUIT_OPEN",
+       "did not answer lately and is not called"},
+      {absl::StatusCode::kUnavailable, "HTTP_OUTCOME_UNKNOWN",
+       "broke the connection before its answer"},
       {absl::StatusCode::kDeadlineExceeded, "HTTP_TIMEOUT", "did not answer in time"},
       {absl::StatusCode::kResourceExhausted, "HTTP_ANSWER_TOO_LARGE", "gave too large an answer"},
   };
@@ -206,9 +210,9 @@ struct Client::Impl {
       : options(given), breaker(given.failures_to_open, given.open_time, clock) {
     if (options.metrics == nullptr) return;
     for (int i = 0; i < kOutcomes; ++i) {
-      requests[i] = options.metrics->GetCounter("http_client_requests_total",
-                                                "Calls to systems outside the platform, by outcome.",
-                                                {{"peer", options.peer}, {"outcome", kOutcomeNames[i]}});
+      requests[i] = options.metrics->GetCounter(
+          "http_client_requests_total", "Calls to systems outside the platform, by outcome.",
+          {{"peer", options.peer}, {"outcome", kOutcomeNames[i]}});
     }
     seconds = options.metrics->GetHistogram("http_client_seconds", "Time of calls that were tried.",
                                             {{"peer", options.peer}});
@@ -228,7 +232,8 @@ struct Client::Impl {
   }
 
   // One transfer, judged. `cause` is curl's constant text.
-  Outcome Perform(const Request& request, absl::Duration timeout, Response* response, std::string* cause);
+  Outcome Perform(const Request& request, absl::Duration timeout, Response* response,
+                  std::string* cause);
 
   const Options options;
   CircuitBreaker breaker;
@@ -273,14 +278,17 @@ Outcome Client::Impl::Perform(const Request& request, absl::Duration timeout, Re
 }
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Make(const Options& options) {
-  if (options.peer.empty() || options.timeout <= absl::ZeroDuration() || options.failures_to_open < 1) {
+  if (options.peer.empty() || options.timeout <= absl::ZeroDuration() ||
+      options.failures_to_open < 1) {
     return MakeError(absl::StatusCode::kInvalidArgument, "HTTP_OPTIONS_INVALID",
                      "a client needs a peer, a time and a number of failures");
   }
-  if (!options.authority_file.empty()) RETURN_IF_ERROR(config::ReadFile(options.authority_file).status());
+  if (!options.authority_file.empty())
+    RETURN_IF_ERROR(config::ReadFile(options.authority_file).status());
   static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (initialised != CURLE_OK) {
-    return MakeError(absl::StatusCode::kUnavailable, "HTTP_OPTIONS_INVALID", "libcurl cannot be initialised");
+    return MakeError(absl::StatusCode::kUnavailable, "HTTP_OPTIONS_INVALID",
+                     "libcurl cannot be initialised");
   }
   static const auto* system_clock = new SystemClock();
   const Clock* clock = options.clock != nullptr ? options.clock : system_clock;

@@ -37,7 +37,9 @@ Request Post(const std::string& url, absl::string_view body = "{\"a\":1}") {
   return request;
 }
 
-std::string ReasonOf(const absl::StatusOr<Response>& answer) { return ErrorReason(answer.status()); }
+std::string ReasonOf(const absl::StatusOr<Response>& answer) {
+  return ErrorReason(answer.status());
+}
 
 // A port on which nobody listens.
 std::string ClosedUrl() { return ScriptedServer().Url(); }
@@ -144,10 +146,12 @@ TEST_CASE("what cannot be a request is refused and not tried") {
   CHECK(reason_with([](Request& r) { r.url = "file:///etc/passwd"; }) == "HTTP_REQUEST_INVALID");
   CHECK(reason_with([](Request& r) { r.url = "gopher://127.0.0.1/"; }) == "HTTP_REQUEST_INVALID");
   CHECK(reason_with([](Request& r) { r.url = "http://a b/"; }) == "HTTP_REQUEST_INVALID");
-  CHECK(reason_with([](Request& r) { r.url = "http://user:pass@127.0.0.1/"; }) == "HTTP_REQUEST_INVALID");
+  CHECK(reason_with([](Request& r) { r.url = "http://user:pass@127.0.0.1/"; }) ==
+        "HTTP_REQUEST_INVALID");
   CHECK(reason_with([](Request& r) { r.method = "BREW"; }) == "HTTP_REQUEST_INVALID");
   CHECK(reason_with([](Request& r) { r.method = "GET"; }) == "HTTP_REQUEST_INVALID");
-  CHECK(reason_with([](Request& r) { r.headers = {{"A", "b\r\nC: d"}}; }) == "HTTP_REQUEST_INVALID");
+  CHECK(reason_with([](Request& r) { r.headers = {{"A", "b\r\nC: d"}}; }) ==
+        "HTTP_REQUEST_INVALID");
   CHECK(reason_with([](Request& r) { r.headers = {{"A:B", "c"}}; }) == "HTTP_REQUEST_INVALID");
   CHECK(reason_with([](Request& r) { r.timeout = absl::ZeroDuration(); }) == "HTTP_NOT_SENT");
   CHECK(server.Connections() == 0);
@@ -184,7 +188,8 @@ TEST_CASE("whether the request can have arrived is told") {
 }
 
 // Left to itself, libcurl sends the request again when a kept connection breaks before the answer.
-TEST_CASE("a kept connection that breaks under a request is outcome unknown, and nothing is repeated") {
+TEST_CASE(
+    "a kept connection that breaks under a request is outcome unknown, and nothing is repeated") {
   for (const B behaviour : {B::kCloseBefore, B::kResetBefore}) {
     for (const char* method : {"POST", "GET", "DELETE"}) {
       ScriptedServer server;
@@ -251,10 +256,12 @@ TEST_CASE("certificate, host and authority are verified") {
     // Without the authority's file only the system's authorities count.
     CHECK(ReasonOf(MakeClient()->Call(Post(server.Url()))) == "HTTP_NOT_SENT");
     const Certificates others;
-    CHECK(ReasonOf(MakeClient(others.ClientOptions())->Call(Post(server.Url()))) == "HTTP_NOT_SENT");
+    CHECK(ReasonOf(MakeClient(others.ClientOptions())->Call(Post(server.Url()))) ==
+          "HTTP_NOT_SENT");
     CHECK(server.Requests().size() == 2);
   }
-  for (const auto& bad : {certificates.Issue("127.0.0.2"), certificates.Issue("127.0.0.1", -absl::Minutes(1))}) {
+  for (const auto& bad :
+       {certificates.Issue("127.0.0.2"), certificates.Issue("127.0.0.1", -absl::Minutes(1))}) {
     ScriptedServer server(&bad);
     const auto client = MakeClient(certificates.ClientOptions());
     CHECK(ReasonOf(client->Call(Post(server.Url()))) == "HTTP_NOT_SENT");
@@ -268,7 +275,8 @@ TEST_CASE("TLS below 1.2 is refused") {
   ScriptedServer current(&key, TLS1_2_VERSION);
   CHECK(MakeClient(certificates.ClientOptions())->Call(Post(current.Url())).ok());
   ScriptedServer old(&key, TLS1_1_VERSION);
-  CHECK(ReasonOf(MakeClient(certificates.ClientOptions())->Call(Post(old.Url()))) == "HTTP_NOT_SENT");
+  CHECK(ReasonOf(MakeClient(certificates.ClientOptions())->Call(Post(old.Url()))) ==
+        "HTTP_NOT_SENT");
 }
 
 TEST_CASE("the circuit opens after failures in a row, and one answer closes it") {
@@ -278,9 +286,11 @@ TEST_CASE("the circuit opens after failures in a row, and one answer closes it")
   options.failures_to_open = 3;
   options.clock = &clock;
   const auto client = MakeClient(options);
-  server.Script({B::kCloseBefore, B::kUnavailable, B::kCloseBefore, B::kCloseBefore, B::kCloseBefore});
-  for (const char* expected : {"HTTP_OUTCOME_UNKNOWN", "", "HTTP_OUTCOME_UNKNOWN", "HTTP_OUTCOME_UNKNOWN",
-                               "HTTP_OUTCOME_UNKNOWN", "HTTP_CIRCUIT_OPEN", "HTTP_CIRCUIT_OPEN"}) {
+  server.Script(
+      {B::kCloseBefore, B::kUnavailable, B::kCloseBefore, B::kCloseBefore, B::kCloseBefore});
+  for (const char* expected :
+       {"HTTP_OUTCOME_UNKNOWN", "", "HTTP_OUTCOME_UNKNOWN", "HTTP_OUTCOME_UNKNOWN",
+        "HTTP_OUTCOME_UNKNOWN", "HTTP_CIRCUIT_OPEN", "HTTP_CIRCUIT_OPEN"}) {
     CHECK(ReasonOf(client->Call(Post(server.Url()))) == expected);
   }
   CHECK(server.Requests().size() == 5);
@@ -301,12 +311,14 @@ TEST_CASE("every outcome is counted") {
   (void)client->Call(Post(ClosedUrl()));
   (void)client->Call(Post(server.Url()));
   const std::string text = registry.Text();
-  for (const char* outcome : {"answered", "too_large", "timeout", "outcome_unknown", "not_sent", "circuit_open"}) {
+  for (const char* outcome :
+       {"answered", "too_large", "timeout", "outcome_unknown", "not_sent", "circuit_open"}) {
     INFO(outcome);
     CHECK((absl::StrContains(text, absl::StrCat("http_client_requests_total{outcome=\"", outcome,
                                                 "\",peer=\"portal\"} 1\n")) ||
-           absl::StrContains(text, absl::StrCat("http_client_requests_total{peer=\"portal\",outcome=\"", outcome,
-                                                "\"} 1\n"))));
+           absl::StrContains(
+               text, absl::StrCat("http_client_requests_total{peer=\"portal\",outcome=\"", outcome,
+                                  "\"} 1\n"))));
   }
   CHECK(absl::StrContains(text, "http_client_seconds_count{peer=\"portal\"} 5\n"));
 }
@@ -329,7 +341,7 @@ TEST_CASE("a client is shared by threads and keeps their connections") {
   }
   for (std::thread& thread : threads) thread.join();
   CHECK(good == kThreads * kCalls);
-  CHECK(server.Requests().size() == kThreads * kCalls);
+  CHECK(server.Requests().size() == size_t{kThreads} * kCalls);
   CHECK(server.Connections() <= kThreads);
 }
 

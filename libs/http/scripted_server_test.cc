@@ -22,11 +22,13 @@ namespace {
 
 SSL_CTX* MakeTls(const keys::CertifiedKey& key, int max_tls) {
   SSL_CTX* tls = SSL_CTX_new(TLS_server_method());
-  // Security level 1 refuses TLS 1.1; the server must be able to offer it, for the client to refuse.
+  // Security level 1 refuses TLS 1.1; the server must be able to offer it, for the client to
+  // refuse.
   SSL_CTX_set_security_level(tls, 0);
   SSL_CTX_set_min_proto_version(tls, TLS1_VERSION);
   SSL_CTX_set_max_proto_version(tls, max_tls);
-  BIO* bio = BIO_new_mem_buf(key.certificate_pem.data(), static_cast<int>(key.certificate_pem.size()));
+  BIO* bio =
+      BIO_new_mem_buf(key.certificate_pem.data(), static_cast<int>(key.certificate_pem.size()));
   X509* certificate = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
   BIO_free(bio);
   bio = BIO_new_mem_buf(key.private_key_pem.data(), static_cast<int>(key.private_key_pem.size()));
@@ -97,7 +99,8 @@ class ScriptedServer::Connection {
   static size_t BodySize(const std::string& head) {
     constexpr absl::string_view kName = "content-length: ";
     std::string lower = head;
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return tolower(c); });
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return tolower(c); });
     const size_t at = lower.find(std::string(kName));
     if (at == std::string::npos) return 0;
     return static_cast<size_t>(std::strtoul(lower.c_str() + at + kName.size(), nullptr, 10));
@@ -112,6 +115,7 @@ ScriptedServer::ScriptedServer(const keys::CertifiedKey* key, int max_tls) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
   if (key != nullptr) tls_ = MakeTls(*key, max_tls);
   listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(listener_ >= 0);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -209,7 +213,7 @@ void ScriptedServer::Serve(Connection& connection) {
   }
 }
 
-bool ScriptedServer::Act(Connection& connection, Behaviour behaviour) {
+bool ScriptedServer::Act(Connection& connection, Behaviour behaviour) const {
   constexpr absl::string_view kOpenEnd = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
   switch (behaviour) {
     case Behaviour::kAnswer:
@@ -217,8 +221,8 @@ bool ScriptedServer::Act(Connection& connection, Behaviour behaviour) {
     case Behaviour::kUnavailable:
       return connection.Write("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy");
     case Behaviour::kRedirect:
-      return connection.Write(
-          absl::StrCat("HTTP/1.1 302 Found\r\nLocation: ", Url("/other"), "\r\nContent-Length: 0\r\n\r\n"));
+      return connection.Write(absl::StrCat("HTTP/1.1 302 Found\r\nLocation: ", Url("/other"),
+                                           "\r\nContent-Length: 0\r\n\r\n"));
     case Behaviour::kCloseBefore:
       return false;
     case Behaviour::kResetBefore:

@@ -1,4 +1,5 @@
-// A real server on a raw socket that does to each request what its script says, with TLS or without.
+// A real server on a raw socket that does to each request what its script says, with TLS or
+// without.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -49,7 +50,7 @@ class ScriptedServer {
   void Accept();
   void Serve(Connection& connection);
   // False: the connection is done with.
-  bool Act(Connection& connection, Behaviour behaviour);
+  bool Act(Connection& connection, Behaviour behaviour) const;
 
   SSL_CTX* tls_ = nullptr;
   int listener_ = -1;

@@ -2,7 +2,6 @@
 #include "libs/rpc/server.h"
 
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -10,11 +9,9 @@
 #include "google/rpc/error_details.pb.h"
 #include "lgsp/insights/v1/insights.grpc.pb.h"
 #include "libs/auth/auth.h"
-#include "libs/config/config.h"
-#include "libs/keys/jws.h"
-#include "libs/keys/x509.h"
 #include "libs/rpc/channel.h"
 #include "libs/status/status.h"
+#include "libs/testing/platform.h"
 
 namespace lgsp::rpc {
 namespace {
@@ -40,80 +37,26 @@ class Echo final : public Insights::Service {
   }
 };
 
-// A folder with an authority, and certificates of services.
-class Platform {
+// An installation whose insights are called by gateway and dossiers.
+class InsightsPlatform : public testing::Platform {
  public:
-  Platform() {
-    char name[] = "/tmp/rpc_test_XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    folder_ = name;
-    authority_ =
-        *keys::MakeAuthority("test", absl::Now() - absl::Hours(1), absl::Now() + absl::Hours(1));
-    Write("ca.crt", authority_.certificate_pem);
-    Write("caller.pub", signer_.PublicPem());
-    Write("calls",
-          "rules { caller: \"gateway\" service: \"lgsp.insights.v1.Insights\" methods: \"*\" }"
-          "rules { caller: \"dossiers\" service: \"lgsp.insights.v1.Insights\" methods: \"*\" }");
-  }
-
-  void Write(absl::string_view file, absl::string_view content) {
-    REQUIRE(config::WriteFile(absl::StrCat(folder_, "/", file), content, 0600).ok());
-  }
-
-  RpcConfig ConfigOf(const std::string& service) {
-    keys::CertificateRequest request;
-    request.common_name = service;
-    request.dns_names = {service + ".lgsp"};
-    request.uris = {keys::ServiceIdentity(service)};
-    request.not_before = absl::Now() - absl::Hours(1);
-    request.not_after = absl::Now() + absl::Hours(1);
-    const auto made = keys::IssueCertificate(authority_, request);
-    REQUIRE(made.ok());
-    Write(service + ".crt", made->certificate_pem);
-    Write(service + ".key", made->private_key_pem);
-    RpcConfig config;
-    config.set_listen("127.0.0.1:0");
-    config.set_certificate_file(service + ".crt");
-    config.set_private_key_file(service + ".key");
-    config.set_authority_file("ca.crt");
-    config.set_calls_file("calls");
-    config.add_caller_key_files("caller.pub");
-    return config;
-  }
+  InsightsPlatform()
+      : Platform(
+            "rules { caller: 'gateway' service: 'lgsp.insights.v1.Insights' methods: '*' }"
+            "rules { caller: 'dossiers' service: 'lgsp.insights.v1.Insights' methods: '*' }") {}
 
   std::unique_ptr<Server> Start(grpc::Service* service) {
-    auto server =
-        Server::Start(ConfigOf("insights"), folder_, {{kName, service}}, &metrics_, &clock_);
-    REQUIRE(server.ok());
-    return *std::move(server);
+    return Platform::Start("insights", {{kName, service}});
   }
-
   std::unique_ptr<Insights::Stub> StubOf(const std::string& service, int port,
                                          const std::string& peer = "insights") {
-    PeerConfig to;
-    to.set_address(absl::StrCat("127.0.0.1:", port));
-    to.set_service(peer);
-    auto channel = Connect(ConfigOf(service), folder_, to);
-    REQUIRE(channel.ok());
-    return Insights::NewStub(*channel);
+    return Insights::NewStub(ChannelOf(service, port, peer));
   }
-
   std::string CallerJws() {
     lgsp::auth::v1::Caller caller;
     caller.set_system("systems/demo");
-    caller.set_aud(kName);
-    return *auth::SignCaller(caller, signer_, clock_);
+    return Platform::CallerJws(kName, caller);
   }
-
-  const std::string& folder() const { return folder_; }
-  metrics::Registry& metrics() { return metrics_; }
-
- private:
-  std::string folder_;
-  keys::CertifiedKey authority_;
-  keys::SigningKey signer_ = keys::SigningKey::Generate();
-  SystemClock clock_;
-  metrics::Registry metrics_;
 };
 
 absl::Status Call(Insights::Stub& stub, const std::string& jws, ListDossierCountsResponse* response,
@@ -127,7 +70,7 @@ absl::Status Call(Insights::Stub& stub, const std::string& jws, ListDossierCount
 }
 
 TEST_CASE("callers arrive verified, errors with their details, and all is counted") {
-  Platform platform;
+  InsightsPlatform platform;
   Echo echo;
   const auto server = platform.Start(&echo);
   ListDossierCountsResponse response;
@@ -152,16 +95,18 @@ TEST_CASE("callers arrive verified, errors with their details, and all is counte
   CHECK(unlisted.code() == absl::StatusCode::kPermissionDenied);
   CHECK(std::string(unlisted.message()).find("CALL_NOT_LISTED") == 0);
 
-  const std::string text = platform.metrics().Text();
-  CHECK(text.find("grpc_server_handled_total{grpc_code=\"OK\",grpc_method=\"ListDossierCounts\","
-                  "grpc_service=\"lgsp.insights.v1.Insights\"} 2") != std::string::npos);
-  CHECK(text.find("grpc_code=\"INVALID_ARGUMENT\",grpc_method=\"ListDossierCounts\","
-                  "grpc_service=\"lgsp.insights.v1.Insights\"} 1") != std::string::npos);
-  CHECK(text.find("rpc_refused_total 2") != std::string::npos);
+  const auto handled = [&](absl::string_view code) {
+    return platform.Metric(absl::StrCat("grpc_server_handled_total{grpc_code=\"", code,
+                                        "\",grpc_method=\"ListDossierCounts\",grpc_service=\"",
+                                        kName, "\"}"));
+  };
+  CHECK(handled("OK") == 2);
+  CHECK(handled("INVALID_ARGUMENT") == 1);
+  CHECK(platform.Metric("rpc_refused_total") == 2);
 }
 
 TEST_CASE("a peer that is not the service meant is not talked to") {
-  Platform platform;
+  InsightsPlatform platform;
   Echo echo;
   const auto server = platform.Start(&echo);
   ListDossierCountsResponse response;
@@ -170,18 +115,17 @@ TEST_CASE("a peer that is not the service meant is not talked to") {
 }
 
 TEST_CASE("a certificate of another authority does not get in") {
-  Platform platform;
-  Platform stranger;
+  InsightsPlatform platform;
+  InsightsPlatform stranger;
   Echo echo;
   const auto server = platform.Start(&echo);
   // The stranger trusts our authority, but has a certificate of its own.
-  stranger.Write("other.crt", *config::ReadFile(platform.folder() + "/ca.crt"));
   RpcConfig config = stranger.ConfigOf("gateway");
-  config.set_authority_file("other.crt");
+  config.set_authority_file(platform.folder().path() + "/ca.crt");
   PeerConfig to;
   to.set_address(absl::StrCat("127.0.0.1:", server->port()));
   to.set_service("insights");
-  auto channel = Connect(config, stranger.folder(), to);
+  auto channel = Connect(config, stranger.folder().path(), to);
   REQUIRE(channel.ok());
   const auto stub = Insights::NewStub(*channel);
   ListDossierCountsResponse response;
@@ -203,7 +147,7 @@ class Slow final : public Insights::Service {
 };
 
 TEST_CASE("a drain lets the call under way end well") {
-  Platform platform;
+  InsightsPlatform platform;
   Slow slow;
   const auto server = platform.Start(&slow);
   const auto stub = platform.StubOf("gateway", server->port());

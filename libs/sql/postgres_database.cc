@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "libs/sql/connection.h"
 #include "libs/sql/pool.h"
 #include "libs/sql/postgres_values.h"
@@ -18,6 +19,7 @@
 namespace lgsp::sql {
 namespace {
 
+constexpr absl::Duration kConflictPause = absl::Milliseconds(20);
 constexpr char kConnectTimeoutSeconds[] = "5";
 // A peer that does not acknowledge for so long is gone.
 constexpr char kSilenceMilliseconds[] = "15000";
@@ -206,6 +208,10 @@ absl::Status PostgresDatabase::Transact(Mode mode, Body body, absl::Time deadlin
     status = Attempt(*connection, mode, body, deadline);
     if (!IsConflict(status) || attempt == kMaxAttempts || absl::Now() >= deadline) break;
     instruments_.Count(mode, status);
+    // At once it could take the lock again that the other one of a deadlock waits for.
+    if (ErrorReason(status) == "SQL_CONFLICT") {
+      absl::SleepFor(std::min(attempt * kConflictPause, deadline - absl::Now()));
+    }
   }
   instruments_.Finish(mode, status, start);
   if (connection.ok()) pool_.Return(*std::move(connection));

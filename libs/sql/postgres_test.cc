@@ -210,7 +210,7 @@ TEST_CASE("PostgreSQL: of two that wait for each other one is run again") {
     REQUIRE(status.ok());
   }
   REQUIRE(ReadInt(*db, "SELECT SUM(n) FROM t") == 4);
-  REQUIRE(db.Metric("sql_transactions_total{mode=\"run\",outcome=\"conflict\"}") == 1);
+  REQUIRE(db.Metric("sql_transactions_total{mode=\"run\",outcome=\"conflict\"}") >= 1);
 }
 
 TEST_CASE("PostgreSQL: a type we do not use is refused, not misread") {

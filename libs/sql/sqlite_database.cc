@@ -188,7 +188,7 @@ class SqliteDatabase final : public Database {
   void WriteBatch();
   Request* Next();
   absl::Status RunInSavepoint(Body body);
-  void Answer(Request* request, const absl::Status& status);
+  void Answer(Request* request, absl::Status status);
 
   const std::string path_;
   const size_t max_waiting_;
@@ -219,7 +219,7 @@ absl::Status SqliteDatabase::Run(Body body, absl::Time deadline) {
   }
   instruments_.Finish(Mode::kRun, request.status, start);
   if (--callers_ == 0) left_.notify_all();
-  return request.status;
+  return std::move(request.status);
 }
 
 void SqliteDatabase::Await(Request& request, std::unique_lock<std::mutex>& lock) {
@@ -273,11 +273,11 @@ void SqliteDatabase::WriteBatch() {
   for (size_t taken = 0; taken < kMaxBatch; ++taken) {
     Request* request = Next();
     if (request == nullptr) break;
-    const absl::Status ran = begun ? RunInSavepoint(request->body) : status;
+    absl::Status ran = begun ? RunInSavepoint(request->body) : status;
     if (ran.ok()) {
       batch.push_back(request);
     } else {
-      Answer(request, ran);
+      Answer(request, std::move(ran));
     }
     if (begun && !writer_->in_transaction()) {
       status = MakeError(absl::StatusCode::kAborted, "SQL_CONFLICT",
@@ -323,9 +323,9 @@ absl::Status SqliteDatabase::RunInSavepoint(Body body) {
   }
 }
 
-void SqliteDatabase::Answer(Request* request, const absl::Status& status) {
+void SqliteDatabase::Answer(Request* request, absl::Status status) {
   const std::lock_guard lock(mutex_);
-  request->status = status;
+  request->status = std::move(status);
   request->done = true;
   request->answered.notify_one();
 }

@@ -205,13 +205,14 @@ TEST_CASE("a Database that ends lets those who wait finish") {
   options.pool_size = 1;
   const auto db = NewCounters(engine, options);
   constexpr int kCallers = 10;
-  auto occupant = std::make_unique<Occupant>(**db, false);
+  Database& database = **db;
+  Occupant occupant(database, false);
   Crowd crowd(kCallers, [&](int i) {
-    return (*db)->Run([&](Transaction& tx) { return Insert(tx, absl::StrCat("c", i)); });
+    return database.Run([&](Transaction& tx) { return Insert(tx, absl::StrCat("c", i)); });
   });
   REQUIRE(Eventually([&] { return db->Metric("sql_waiting") == kCallers; }));
   std::thread closing([&] { db->Close(); });
-  const absl::Status left = occupant->Leave();
+  const absl::Status left = occupant.Leave();
   closing.join();
   REQUIRE(left.ok());
   REQUIRE(Count(crowd.Join(), "OK") == kCallers);

@@ -9,8 +9,8 @@ namespace lgsp::national {
 // INVALID_ARGUMENT PORTAL_FIELD_INVALID: `field` of the request, or of the portal when it refused.
 absl::Status FieldInvalid(absl::string_view field, absl::string_view what);
 
-// UNAVAILABLE PORTAL_UNAVAILABLE: nothing was changed by the step that failed. `what` says why, without
-// anything the portal wrote.
+// UNAVAILABLE PORTAL_UNAVAILABLE: nothing was changed by the step that failed. `what` says why,
+// without anything the portal wrote.
 absl::Status PortalUnavailable(absl::string_view what);
 
 // UNAVAILABLE PORTAL_OUTCOME_UNKNOWN: the step may have taken effect.

@@ -8,7 +8,8 @@ namespace lgsp::national {
 // Of the portal, by its documents; in characters.
 inline constexpr int kMaxSubjectCharacters = 1000;
 inline constexpr int kMaxActorCharacters = 50;
-// Of the portal, assumed: the largest it names for any text, what a code may have, rows of one list.
+// Of the portal, assumed: the largest it names for any text, what a code may have, rows of one
+// list.
 inline constexpr int kMaxTextCharacters = 4000;
 inline constexpr int kMaxCodeCharacters = 100;
 inline constexpr int kMaxProgressRows = 1000;

@@ -37,20 +37,22 @@ std::optional<int> ErrorCode(const ordered_json& body) {
   return number;
 }
 
-// `TrichYeuHoSo` of `TrichYeuHoSo: is longer than 1000 characters`. What follows may repeat the value.
+// `TrichYeuHoSo` of `TrichYeuHoSo: is longer than 1000 characters`. What follows may repeat the
+// value.
 std::string FieldName(const ordered_json& body) {
   const auto message = body.find("message");
   if (message == body.end() || !message->is_string()) return "";
   const std::string& text = message->get_ref<const std::string&>();
   const std::string name = text.substr(0, text.find(':'));
-  const bool plain = std::all_of(name.begin(), name.end(),
-                                 [](unsigned char c) { return absl::ascii_isalpha(c) || c == '.'; });
+  const bool plain = std::all_of(
+      name.begin(), name.end(), [](unsigned char c) { return absl::ascii_isalpha(c) || c == '.'; });
   return plain && name.size() < text.size() && name.size() <= kMaxFieldName ? name : "";
 }
 
 }  // namespace
 
-absl::StatusOr<PortalAnswer> ReadAnswer(const absl::StatusOr<http::Response>& response, Effect effect) {
+absl::StatusOr<PortalAnswer> ReadAnswer(const absl::StatusOr<http::Response>& response,
+                                        Effect effect) {
   if (!response.ok()) {
     const std::string reason = ErrorReason(response.status());
     const bool tried = reason != "HTTP_NOT_SENT" && reason != "HTTP_CIRCUIT_OPEN" &&

@@ -24,15 +24,18 @@ struct PortalAnswer {
   nlohmann::ordered_json body;
 };
 
-// The portal's own answer. PORTAL_LOGIN_REFUSED for HTTP 401 and 403. Without an answer of the portal:
-// PORTAL_UNAVAILABLE when the call has certainly changed nothing, else PORTAL_OUTCOME_UNKNOWN.
-absl::StatusOr<PortalAnswer> ReadAnswer(const absl::StatusOr<http::Response>& response, Effect effect);
+// The portal's own answer. PORTAL_LOGIN_REFUSED for HTTP 401 and 403. Without an answer of the
+// portal: PORTAL_UNAVAILABLE when the call has certainly changed nothing, else
+// PORTAL_OUTCOME_UNKNOWN.
+absl::StatusOr<PortalAnswer> ReadAnswer(const absl::StatusOr<http::Response>& response,
+                                        Effect effect);
 
-// The error of a code that tells a refusal: PORTAL_FIELD_INVALID with the portal's name of the field,
-// else PORTAL_UNAVAILABLE.
+// The error of a code that tells a refusal: PORTAL_FIELD_INVALID with the portal's name of the
+// field, else PORTAL_UNAVAILABLE.
 absl::Status RefusalOf(const PortalAnswer& answer);
 
-// The dossier of a TraCuuHoSo that found it. PORTAL_UNAVAILABLE when the answer is not about `number`.
+// The dossier of a TraCuuHoSo that found it. PORTAL_UNAVAILABLE when the answer is not about
+// `number`.
 absl::StatusOr<PortalDossier> FoundDossier(const PortalAnswer& answer, absl::string_view number);
 
 }  // namespace lgsp::national

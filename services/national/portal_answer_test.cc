@@ -7,7 +7,8 @@
 namespace lgsp::national {
 namespace {
 
-absl::StatusOr<PortalAnswer> Read(int status, const std::string& body, Effect effect = Effect::kPossible) {
+absl::StatusOr<PortalAnswer> Read(int status, const std::string& body,
+                                  Effect effect = Effect::kPossible) {
   return ReadAnswer(http::Response{status, body}, effect);
 }
 
@@ -31,9 +32,10 @@ TEST_CASE("codes come as numbers and as texts") {
 TEST_CASE("what is not the portal's answer may have taken effect when the call could") {
   const std::string deep(100'000, '[');
   for (const std::string& body :
-       {std::string(), std::string("<html>"), std::string("[]"), std::string("{}"), std::string("null"),
-        std::string(R"({"error_code":null})"), std::string(R"({"error_code":"x"})"),
-        std::string(R"({"error_code":0.5})"), std::string(R"({"error_code":99999999999999999999})"),
+       {std::string(), std::string("<html>"), std::string("[]"), std::string("{}"),
+        std::string("null"), std::string(R"({"error_code":null})"),
+        std::string(R"({"error_code":"x"})"), std::string(R"({"error_code":0.5})"),
+        std::string(R"({"error_code":99999999999999999999})"),
         std::string("{\"error_code\":0,\"message\":\"\xff\"}"), deep}) {
     INFO(body.substr(0, 40));
     CHECK(ReasonOf(Read(200, body).status()) == "PORTAL_OUTCOME_UNKNOWN");
@@ -64,8 +66,10 @@ TEST_CASE("without an answer the reason tells whether the call can have arrived"
     CHECK(after(absl::StatusCode::kUnavailable, reason, Effect::kPossible) == "PORTAL_UNAVAILABLE");
   }
   for (const char* reason : {"HTTP_OUTCOME_UNKNOWN", "HTTP_TIMEOUT", "HTTP_ANSWER_TOO_LARGE"}) {
-    CHECK(after(absl::StatusCode::kDeadlineExceeded, reason, Effect::kPossible) == "PORTAL_OUTCOME_UNKNOWN");
-    CHECK(after(absl::StatusCode::kDeadlineExceeded, reason, Effect::kNone) == "PORTAL_UNAVAILABLE");
+    CHECK(after(absl::StatusCode::kDeadlineExceeded, reason, Effect::kPossible) ==
+          "PORTAL_OUTCOME_UNKNOWN");
+    CHECK(after(absl::StatusCode::kDeadlineExceeded, reason, Effect::kNone) ==
+          "PORTAL_UNAVAILABLE");
   }
 }
 
@@ -82,7 +86,8 @@ TEST_CASE("refusals name the field and never repeat what the portal wrote") {
     CHECK(ReasonOf(refusal(body)) == "PORTAL_FIELD_INVALID");
     CHECK(std::string(refusal(body).message()).find("Nguyen") == std::string::npos);
   }
-  CHECK(ReasonOf(refusal(R"({"error_code":4,"message":"khong ho tro dich vu"})")) == "PORTAL_UNAVAILABLE");
+  CHECK(ReasonOf(refusal(R"({"error_code":4,"message":"khong ho tro dich vu"})")) ==
+        "PORTAL_UNAVAILABLE");
   CHECK(ReasonOf(refusal(R"({"error_code":99})")) == "PORTAL_UNAVAILABLE");
 }
 
@@ -90,7 +95,8 @@ TEST_CASE("a look-up gives the dossier that was asked for, or is no answer") {
   const auto found = [](const std::string& result) {
     return FoundDossier(Good(R"({"error_code":0,"result":)" + result + "}"), "H12-1");
   };
-  const auto whole = found(R"({"MaHoSo":"H12-1","TenTTHC":"x","TienDo":[{"TrangThai":"1"},{"TrangThai":"2"}]})");
+  const auto whole =
+      found(R"({"MaHoSo":"H12-1","TenTTHC":"x","TienDo":[{"TrangThai":"1"},{"TrangThai":"2"}]})");
   REQUIRE(whole.ok());
   CHECK(whole->item.dump() == R"({"MaHoSo":"H12-1","TenTTHC":"x"})");
   REQUIRE(whole->progress.size() == 2);
@@ -100,12 +106,14 @@ TEST_CASE("a look-up gives the dossier that was asked for, or is no answer") {
     REQUIRE(found(without).ok());
     CHECK(found(without)->progress.empty());
   }
-  for (const char* bad : {R"({"MaHoSo":"H12-2","TienDo":[]})", R"({"MaHoSo":7})", "{}", "[]", "null", "\"x\"",
-                          R"({"MaHoSo":"H12-1","TienDo":{}})", R"({"MaHoSo":"H12-1","TienDo":["x"]})"}) {
+  for (const char* bad :
+       {R"({"MaHoSo":"H12-2","TienDo":[]})", R"({"MaHoSo":7})", "{}", "[]", "null", "\"x\"",
+        R"({"MaHoSo":"H12-1","TienDo":{}})", R"({"MaHoSo":"H12-1","TienDo":["x"]})"}) {
     INFO(bad);
     CHECK(ReasonOf(found(bad).status()) == "PORTAL_UNAVAILABLE");
   }
-  CHECK(ReasonOf(FoundDossier(Good(R"({"error_code":0})"), "H12-1").status()) == "PORTAL_UNAVAILABLE");
+  CHECK(ReasonOf(FoundDossier(Good(R"({"error_code":0})"), "H12-1").status()) ==
+        "PORTAL_UNAVAILABLE");
 }
 
 }  // namespace

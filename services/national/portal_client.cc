@@ -96,7 +96,8 @@ absl::StatusOr<std::string> PortalClient::Login(absl::Time deadline) {
   // Read each time: an operator corrects them without a restart.
   const auto credentials = ReadCredentials(credentials_file_);
   if (!credentials.ok()) return LoginRefused("the credentials cannot be read");
-  ASSIGN_OR_RETURN(const PortalAnswer answer, Post(login_url_, *credentials, Effect::kNone, deadline));
+  ASSIGN_OR_RETURN(const PortalAnswer answer,
+                   Post(login_url_, *credentials, Effect::kNone, deadline));
   if (answer.code != kDone) {
     log::Error("portal login refused", {{"error_code", answer.code}});
     return LoginRefused(absl::StrCat("error_code ", answer.code));
@@ -106,7 +107,8 @@ absl::StatusOr<std::string> PortalClient::Login(absl::Time deadline) {
     return PortalUnavailable("the login gives no session");
   }
   const std::string& id = session->get_ref<const std::string&>();
-  if (id.empty() || id.size() > kMaxSessionBytes) return PortalUnavailable("the session is no session");
+  if (id.empty() || id.size() > kMaxSessionBytes)
+    return PortalUnavailable("the session is no session");
   return id;
 }
 
@@ -122,7 +124,8 @@ absl::StatusOr<PortalAnswer> PortalClient::Ask(Attempt& attempt, const char* ser
     body.update(members);
     auto answer = Post(data_url_, body, effect, attempt.deadline);
     if (!answer.ok()) {
-      log::Warning("portal gives no answer", {{"portal_call", service}, {"status", answer.status()}});
+      log::Warning("portal gives no answer",
+                   {{"portal_call", service}, {"status", answer.status()}});
     }
     // What is told of the session is told before the call is looked at: it may be repeated.
     if (!answer.ok() || answer->code != kSessionExpired) return answer;
@@ -147,27 +150,30 @@ absl::StatusOr<PortalClient::Written> PortalClient::Write(Attempt& attempt, cons
   ASSIGN_OR_RETURN(const PortalAnswer answer, Ask(attempt, service, members, Effect::kPossible));
   if (answer.code == kDone) return Written::kDone;
   if (answer.code == kDuplicate || answer.code == kUnknownDossier) return Written::kOvertaken;
-  const absl::Status refusal = RefusalOf(answer);
-  log::Warning("portal refuses", {{"portal_call", service}, {"error_code", answer.code}, {"status", refusal}});
+  absl::Status refusal = RefusalOf(answer);
+  log::Warning("portal refuses",
+               {{"portal_call", service}, {"error_code", answer.code}, {"status", refusal}});
   return refusal;
 }
 
-absl::StatusOr<PortalClient::Written> PortalClient::Insert(Attempt& attempt, const ordered_json& item) {
+absl::StatusOr<PortalClient::Written> PortalClient::Insert(Attempt& attempt,
+                                                           const ordered_json& item) {
   ordered_json members = ordered_json::object();
   members["isUpdating"] = "False";
   members["data"] = ordered_json::array({item});
   return Write(attempt, "DongBoHoSoMC", members);
 }
 
-absl::StatusOr<PortalClient::Written> PortalClient::Update(Attempt& attempt, const ordered_json& item) {
+absl::StatusOr<PortalClient::Written> PortalClient::Update(Attempt& attempt,
+                                                           const ordered_json& item) {
   ordered_json members = ordered_json::object();
   members["isUpdating"] = "True";
   members["data"] = ordered_json::array({item});
   return Write(attempt, "DongBoHoSoMC", members);
 }
 
-absl::StatusOr<PortalClient::Written> PortalClient::AddProgress(Attempt& attempt,
-                                                                const std::vector<ordered_json>& rows) {
+absl::StatusOr<PortalClient::Written> PortalClient::AddProgress(
+    Attempt& attempt, const std::vector<ordered_json>& rows) {
   ordered_json members = ordered_json::object();
   members["data"] = rows;
   return Write(attempt, "CapNhatTienDoHoSoMC", members);

@@ -1,8 +1,8 @@
 // The three calls to the national portal, behind the adapter of the national exchange.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,8 +21,8 @@
 
 namespace lgsp::national {
 
-// Thread-safe. Errors of every call: PORTAL_UNAVAILABLE, PORTAL_LOGIN_REFUSED; of those that write also
-// PORTAL_FIELD_INVALID and PORTAL_OUTCOME_UNKNOWN.
+// Thread-safe. Errors of every call: PORTAL_UNAVAILABLE, PORTAL_LOGIN_REFUSED; of those that write
+// also PORTAL_FIELD_INVALID and PORTAL_OUTCOME_UNKNOWN.
 class PortalClient {
  public:
   // What one SyncDossier has left.
@@ -30,15 +30,15 @@ class PortalClient {
     absl::Time deadline = absl::InfiniteFuture();
     int session_renewals = kMaxSessionRenewals;
   };
-  // How a write ended. kOvertaken: the portal holds something else than we saw (it has the dossier already,
-  // or not any more, or it says that it knows the rows): look up again.
+  // How a write ended. kOvertaken: the portal holds something else than we saw (it has the dossier
+  // already, or not any more, or it says that it knows the rows): look up again.
   enum class Written { kDone, kOvertaken };
 
-  // Paths in `config` are beneath `base`. `metrics` and `clock` must outlive the client. CONFIG_INVALID;
-  // those of config::ReadSecret for the credentials.
+  // Paths in `config` are beneath `base`. `metrics` and `clock` must outlive the client.
+  // CONFIG_INVALID; those of config::ReadSecret for the credentials.
   static absl::StatusOr<std::unique_ptr<PortalClient>> Make(
-      const PortalConfig& config, absl::string_view base, metrics::Registry* metrics, const Clock* clock,
-      absl::Duration call_timeout = kPortalCallTimeout);
+      const PortalConfig& config, absl::string_view base, metrics::Registry* metrics,
+      const Clock* clock, absl::Duration call_timeout = kPortalCallTimeout);
 
   // TraCuuHoSo. Nothing when the portal does not know the number.
   absl::StatusOr<std::optional<PortalDossier>> LookUp(Attempt& attempt, absl::string_view number);
@@ -46,11 +46,12 @@ class PortalClient {
   absl::StatusOr<Written> Insert(Attempt& attempt, const nlohmann::ordered_json& item);
   absl::StatusOr<Written> Update(Attempt& attempt, const nlohmann::ordered_json& item);
   // CapNhatTienDoHoSoMC.
-  absl::StatusOr<Written> AddProgress(Attempt& attempt, const std::vector<nlohmann::ordered_json>& rows);
+  absl::StatusOr<Written> AddProgress(Attempt& attempt,
+                                      const std::vector<nlohmann::ordered_json>& rows);
 
  private:
-  PortalClient(const PortalConfig& config, absl::string_view base, std::unique_ptr<http::Client> http,
-               const Clock* clock);
+  PortalClient(const PortalConfig& config, absl::string_view base,
+               std::unique_ptr<http::Client> http, const Clock* clock);
 
   absl::StatusOr<std::string> Login(absl::Time deadline);
   absl::StatusOr<PortalAnswer> Post(const std::string& url, const nlohmann::ordered_json& body,

@@ -81,7 +81,8 @@ class Writer {
         time.nanos() > 999'999'999) {
       return Complain(field, "is not a time");
     }
-    object_[name] = absl::FormatTime("%E4Y%m%d%H%M%S", absl::FromUnixSeconds(time.seconds()), VietnamZone());
+    object_[name] =
+        absl::FormatTime("%E4Y%m%d%H%M%S", absl::FromUnixSeconds(time.seconds()), VietnamZone());
   }
 
   void RequiredTime(const char* name, absl::string_view field, bool given,

@@ -20,9 +20,10 @@ struct PortalDossier {
 };
 
 // The request in the portal's words. `agency` is our `madonvi`. Texts become NFC and are cut to the
-// portal's limits on the border of a character; codes are never cut. PORTAL_FIELD_INVALID with the field
-// of the request that is missing or cannot be said.
-absl::StatusOr<PortalDossier> ToPortal(const v1::SyncDossierRequest& request, absl::string_view agency);
+// portal's limits on the border of a character; codes are never cut. PORTAL_FIELD_INVALID with the
+// field of the request that is missing or cannot be said.
+absl::StatusOr<PortalDossier> ToPortal(const v1::SyncDossierRequest& request,
+                                       absl::string_view agency);
 
 // MaLinhVuc, assumed: `<agency>-LV` and the first 8 hex digits of the SHA-256 of the folded name.
 std::string FieldCode(absl::string_view agency, absl::string_view field_name);

@@ -1,4 +1,5 @@
-// The service as dossiers reaches it: gRPC over mutual TLS, the caller as the gateway says, the portal over TLS.
+// The service as dossiers reaches it: gRPC over mutual TLS, the caller as the gateway says, the
+// portal over TLS.
 #include "services/national/portal_service.h"
 
 #include <catch2/catch.hpp>
@@ -33,8 +34,9 @@ class Platform {
     client_ = *std::move(client);
     sync_ = std::make_unique<PortalSync>(client_.get());
     service_ = std::make_unique<PortalService>(sync_.get(), "H12");
-    auto server = rpc::Server::Start(ConfigOf("national", *authority), scratch_.path(),
-                                     {{v1::Portal::service_full_name(), service_.get()}}, &metrics_, &clock_);
+    auto server =
+        rpc::Server::Start(ConfigOf("national", *authority), scratch_.path(),
+                           {{v1::Portal::service_full_name(), service_.get()}}, &metrics_, &clock_);
     REQUIRE(server.ok());
     server_ = *std::move(server);
     rpc::PeerConfig peer;
@@ -94,7 +96,8 @@ class Platform {
 
 v1::SyncDossierRequest Accepted() {
   v1::SyncDossierRequest request;
-  const std::string file = absl::StrCat(LGSP_SOURCE_DIR, "/services/national/testdata/accepted.textproto");
+  const std::string file =
+      absl::StrCat(LGSP_SOURCE_DIR, "/services/national/testdata/accepted.textproto");
   REQUIRE(config::Load(file, &request).ok());
   return request;
 }

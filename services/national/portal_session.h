@@ -13,8 +13,8 @@
 
 namespace lgsp::national {
 
-// Thread-safe. Logs in when a session is wanted and none is there: one login at a time, whose outcome is
-// that of everybody who waited for it.
+// Thread-safe. Logs in when a session is wanted and none is there: one login at a time, whose
+// outcome is that of everybody who waited for it.
 class PortalSession {
  public:
   // Logs in and returns the session's id.
@@ -28,9 +28,9 @@ class PortalSession {
 
   PortalSession(Login login, const Clock* clock) : login_(std::move(login)), clock_(clock) {}
 
-  // A session newer than number `expired`; 0: any. The login's error; after FAILED_PRECONDITION the same
-  // again for kLoginRefusedHold without a login. PORTAL_UNAVAILABLE when another's login outlasts
-  // `deadline`.
+  // A session newer than number `expired`; 0: any. The login's error; after FAILED_PRECONDITION the
+  // same again for kLoginRefusedHold without a login. PORTAL_UNAVAILABLE when another's login
+  // outlasts `deadline`.
   absl::StatusOr<Session> Get(int64_t expired, absl::Time deadline);
 
  private:

@@ -65,6 +65,7 @@ TEST_CASE("of many threads one logs in") {
     std::atomic<int> same = 0;
     std::atomic<int> at_the_door = 0;
     std::vector<std::thread> threads;
+    threads.reserve(8);
     for (int i = 0; i < 8; ++i) {
       threads.emplace_back([&] {
         ++at_the_door;
@@ -79,7 +80,8 @@ TEST_CASE("of many threads one logs in") {
     portal.go.Notify();
     for (std::thread& thread : threads) thread.join();
     CHECK(same == 8);
-    // A thread that came to the door but not through it before a failed login ended tries for itself.
+    // A thread that came to the door but not through it before a failed login ended tries for
+    // itself.
     if (good) CHECK(portal.logins == 1);
     CHECK(portal.logins <= 8);
   }
@@ -92,7 +94,8 @@ TEST_CASE("who has no time left does not wait for another's login") {
   PortalSession session(portal.Login(), &clock);
   std::thread other([&] { CHECK(session.Get(0, Soon()).ok()); });
   REQUIRE(portal.begun.WaitForNotificationWithTimeout(kLimit));
-  CHECK(ErrorReason(session.Get(0, absl::Now() - absl::Seconds(1)).status()) == "PORTAL_UNAVAILABLE");
+  CHECK(ErrorReason(session.Get(0, absl::Now() - absl::Seconds(1)).status()) ==
+        "PORTAL_UNAVAILABLE");
   portal.go.Notify();
   other.join();
   CHECK(portal.logins == 1);

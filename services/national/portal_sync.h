@@ -25,23 +25,24 @@ struct Plan {
   std::vector<nlohmann::ordered_json> missing;
 };
 
-// Pure. `stored` is what the look-up gave. The item is updated when any field we send differs; a row is
-// missing when none with its status and time is there; of two wanted rows with both equal one counts.
+// Pure. `stored` is what the look-up gave. The item is updated when any field we send differs; a
+// row is missing when none with its status and time is there; of two wanted rows with both equal
+// one counts.
 Plan Decide(const PortalDossier& desired, const std::optional<PortalDossier>& stored);
 
-// Thread-safe. Calls for one dossier follow each other, also when a later one begins before an earlier one
-// has ended.
+// Thread-safe. Calls for one dossier follow each other, also when a later one begins before an
+// earlier one has ended.
 class PortalSync {
  public:
   explicit PortalSync(PortalClient* client) : client_(client) {}
 
-  // Those of PortalClient. After PORTAL_OUTCOME_UNKNOWN nothing more is tried: the next call begins with a
-  // look-up anyway.
+  // Those of PortalClient. After PORTAL_OUTCOME_UNKNOWN nothing more is tried: the next call begins
+  // with a look-up anyway.
   absl::StatusOr<v1::SyncDossierResponse> Sync(const PortalDossier& desired, absl::Time deadline);
 
  private:
-  absl::StatusOr<v1::SyncDossierResponse> SyncAlone(const PortalDossier& desired, absl::string_view number,
-                                                    absl::Time deadline);
+  absl::StatusOr<v1::SyncDossierResponse> SyncAlone(const PortalDossier& desired,
+                                                    absl::string_view number, absl::Time deadline);
 
   PortalClient* const client_;
   absl::Mutex mutex_;

@@ -21,7 +21,8 @@ using v1::SyncDossierResponse;
 
 SyncDossierRequest Load(absl::string_view name) {
   SyncDossierRequest request;
-  const std::string file = absl::StrCat(LGSP_SOURCE_DIR, "/services/national/testdata/", name, ".textproto");
+  const std::string file =
+      absl::StrCat(LGSP_SOURCE_DIR, "/services/national/testdata/", name, ".textproto");
   REQUIRE(config::Load(file, &request).ok());
   return request;
 }
@@ -52,12 +53,13 @@ std::string NewNumber() {
 class Adapter {
  public:
   explicit Adapter(SimProcess& sim, absl::Duration call_timeout = absl::Seconds(10)) {
-    auto made = PortalClient::Make(sim.Config(), sim.scratch().path(), &metrics, &clock, call_timeout);
+    auto made =
+        PortalClient::Make(sim.Config(), sim.scratch().path(), &metrics, &clock, call_timeout);
     REQUIRE(made.ok());
     client = *std::move(made);
     sync = std::make_unique<PortalSync>(client.get());
   }
-  absl::StatusOr<SyncDossierResponse> Sync(const PortalDossier& desired) {
+  absl::StatusOr<SyncDossierResponse> Sync(const PortalDossier& desired) const {
     return sync->Sync(desired, absl::InfiniteFuture());
   }
   // As dossiers does: again until it is done. Returns the reason of the first failure.
@@ -195,21 +197,35 @@ TEST_CASE("an old row that was missing does not leave its status behind") {
 
 TEST_CASE("after every kind of fault, repetition leaves the dossier once and each row once") {
   const std::map<std::string, std::map<std::string, std::string>> kFirstFailure = {
-      {"login", {{"delay", "PORTAL_UNAVAILABLE"}, {"http_500", "PORTAL_UNAVAILABLE"},
-                 {"http_503", "PORTAL_UNAVAILABLE"}, {"reset_before", "PORTAL_UNAVAILABLE"},
-                 {"reset_after", "PORTAL_UNAVAILABLE"}}},
-      {"TraCuuHoSo", {{"delay", "PORTAL_UNAVAILABLE"}, {"http_500", "PORTAL_UNAVAILABLE"},
-                      {"http_503", "PORTAL_UNAVAILABLE"}, {"reset_before", "PORTAL_UNAVAILABLE"},
-                      {"reset_after", "PORTAL_UNAVAILABLE"}, {"expired_session", ""}}},
-      {"DongBoHoSoMC", {{"delay", "PORTAL_OUTCOME_UNKNOWN"}, {"http_500", "PORTAL_OUTCOME_UNKNOWN"},
-                        {"http_503", "PORTAL_OUTCOME_UNKNOWN"}, {"reset_before", "PORTAL_OUTCOME_UNKNOWN"},
-                        {"reset_after", "PORTAL_OUTCOME_UNKNOWN"}, {"duplicate", ""},
-                        {"expired_session", ""}}},
-      {"CapNhatTienDoHoSoMC", {{"delay", "PORTAL_OUTCOME_UNKNOWN"}, {"http_500", "PORTAL_OUTCOME_UNKNOWN"},
-                               {"http_503", "PORTAL_OUTCOME_UNKNOWN"},
-                               {"reset_before", "PORTAL_OUTCOME_UNKNOWN"},
-                               {"reset_after", "PORTAL_OUTCOME_UNKNOWN"}, {"duplicate", ""},
-                               {"expired_session", ""}}}};
+      {"login",
+       {{"delay", "PORTAL_UNAVAILABLE"},
+        {"http_500", "PORTAL_UNAVAILABLE"},
+        {"http_503", "PORTAL_UNAVAILABLE"},
+        {"reset_before", "PORTAL_UNAVAILABLE"},
+        {"reset_after", "PORTAL_UNAVAILABLE"}}},
+      {"TraCuuHoSo",
+       {{"delay", "PORTAL_UNAVAILABLE"},
+        {"http_500", "PORTAL_UNAVAILABLE"},
+        {"http_503", "PORTAL_UNAVAILABLE"},
+        {"reset_before", "PORTAL_UNAVAILABLE"},
+        {"reset_after", "PORTAL_UNAVAILABLE"},
+        {"expired_session", ""}}},
+      {"DongBoHoSoMC",
+       {{"delay", "PORTAL_OUTCOME_UNKNOWN"},
+        {"http_500", "PORTAL_OUTCOME_UNKNOWN"},
+        {"http_503", "PORTAL_OUTCOME_UNKNOWN"},
+        {"reset_before", "PORTAL_OUTCOME_UNKNOWN"},
+        {"reset_after", "PORTAL_OUTCOME_UNKNOWN"},
+        {"duplicate", ""},
+        {"expired_session", ""}}},
+      {"CapNhatTienDoHoSoMC",
+       {{"delay", "PORTAL_OUTCOME_UNKNOWN"},
+        {"http_500", "PORTAL_OUTCOME_UNKNOWN"},
+        {"http_503", "PORTAL_OUTCOME_UNKNOWN"},
+        {"reset_before", "PORTAL_OUTCOME_UNKNOWN"},
+        {"reset_after", "PORTAL_OUTCOME_UNKNOWN"},
+        {"duplicate", ""},
+        {"expired_session", ""}}}};
   SimProcess sim({"--delay-seconds", "2"});
   int dossiers = 0;
   for (const auto& [endpoint, kinds] : kFirstFailure) {
@@ -241,7 +257,8 @@ TEST_CASE("a dossier that another put there is taken over, not doubled") {
   SimProcess sim;
   Adapter adapter(sim);
   const std::string number = NewNumber();
-  // Inserted between our look-up and our insert: the insert is answered as a duplicate and took effect.
+  // Inserted between our look-up and our insert: the insert is answered as a duplicate and took
+  // effect.
   sim.Script("DongBoHoSoMC", "duplicate");
   sim.Script("CapNhatTienDoHoSoMC", "duplicate");
   const auto response = adapter.Sync(Stage("accepted", number));
@@ -291,7 +308,8 @@ TEST_CASE("refusals are told as what they are") {
   config.set_dstcode("VN:GOV:other");
   auto lost = PortalClient::Make(config, sim.scratch().path(), nullptr, &adapter.clock);
   REQUIRE(lost.ok());
-  status = PortalSync(lost->get()).Sync(Stage("accepted", NewNumber()), absl::InfiniteFuture()).status();
+  status =
+      PortalSync(lost->get()).Sync(Stage("accepted", NewNumber()), absl::InfiniteFuture()).status();
   CHECK(ErrorReason(status) == "PORTAL_UNAVAILABLE");
 }
 
@@ -336,6 +354,7 @@ TEST_CASE("calls for one dossier follow each other") {
   std::atomic<int> inserted = 0;
   std::atomic<int> rows = 0;
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&, wanted = Stage("completed", number)] {
       const auto response = adapter.Sync(wanted);
@@ -355,6 +374,7 @@ TEST_CASE("many dossiers at once through a portal that fails often end right") {
   SimProcess sim({"--faults", "30", "--delay-seconds", "0.1"});
   Adapter adapter(sim);
   std::vector<std::string> numbers;
+  numbers.reserve(kThreads * kDossiersEach);
   for (int i = 0; i < kThreads * kDossiersEach; ++i) numbers.push_back(NewNumber());
   std::vector<PortalDossier> stages[3];
   for (const std::string& number : numbers) {
@@ -364,15 +384,17 @@ TEST_CASE("many dossiers at once through a portal that fails often end right") {
   }
   std::atomic<int> never_done = 0;
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (int i = t * kDossiersEach; i < (t + 1) * kDossiersEach; ++i) {
         for (const auto& stage : stages) {
-          int attempts = 0;
-          while (!adapter.Sync(stage[static_cast<size_t>(i)]).ok() && ++attempts < 200) {
+          bool done = false;
+          for (int attempt = 0; attempt < 200 && !done; ++attempt) {
+            done = adapter.Sync(stage[static_cast<size_t>(i)]).ok();
             adapter.clock.Advance(absl::Seconds(5));
           }
-          never_done += attempts == 200;
+          never_done += !done;
         }
       }
     });

@@ -60,7 +60,7 @@ std::string Scratch::File(absl::string_view name, absl::string_view content) con
   return File(name);
 }
 
-SimProcess::SimProcess(std::initializer_list<std::string> arguments, bool tls) {
+SimProcess::SimProcess(const std::vector<std::string>& arguments, bool tls) {
   Start(arguments, tls);
   const std::string line = ReadLine(output_);
   INFO(line);
@@ -82,10 +82,15 @@ SimProcess::~SimProcess() {
   waitpid(pid_, nullptr, 0);
 }
 
-void SimProcess::Start(std::initializer_list<std::string> arguments, bool tls) {
+void SimProcess::Start(const std::vector<std::string>& arguments, bool tls) {
   std::vector<std::string> words = {
-      "/usr/bin/python3", absl::StrCat(LGSP_SOURCE_DIR, "/tools/national_sim"), "--listen", "127.0.0.1:0",
-      "--data", scratch_.path(), "--credentials",
+      "/usr/bin/python3",
+      absl::StrCat(LGSP_SOURCE_DIR, "/tools/national_sim"),
+      "--listen",
+      "127.0.0.1:0",
+      "--data",
+      scratch_.path(),
+      "--credentials",
       scratch_.File("credentials.json", R"({"username":"camau","password":"mật khẩu bí mật"})")};
   words.insert(words.end(), arguments.begin(), arguments.end());
   if (tls) {
@@ -100,12 +105,14 @@ void SimProcess::Start(std::initializer_list<std::string> arguments, bool tls) {
     const auto made = keys::IssueCertificate(*authority, request);
     REQUIRE(made.ok());
     scratch_.File("ca.pem", authority->certificate_pem);
-    for (const auto& word : {std::string("--cert"), scratch_.File("tls.crt", made->certificate_pem),
-                             std::string("--key"), scratch_.File("tls.key", made->private_key_pem)}) {
+    for (const auto& word :
+         {std::string("--cert"), scratch_.File("tls.crt", made->certificate_pem),
+          std::string("--key"), scratch_.File("tls.key", made->private_key_pem)}) {
       words.push_back(word);
     }
   }
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   int ends[2];

@@ -3,10 +3,10 @@
 
 #include <sys/types.h>
 
-#include <initializer_list>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "libs/http/http.h"
@@ -32,8 +32,9 @@ class Scratch {
 
 class SimProcess {
  public:
-  // Waits until it is ready. With `tls`: its certificate is for 127.0.0.1, by an authority of its own.
-  explicit SimProcess(std::initializer_list<std::string> arguments = {}, bool tls = false);
+  // Waits until it is ready. With `tls`: its certificate is for 127.0.0.1, by an authority of its
+  // own.
+  explicit SimProcess(const std::vector<std::string>& arguments = {}, bool tls = false);
   ~SimProcess();
 
   // For PortalClient::Make; credentials and authority lie in `scratch`.
@@ -46,8 +47,9 @@ class SimProcess {
   const Scratch& scratch() const { return scratch_; }
 
  private:
-  void Start(std::initializer_list<std::string> arguments, bool tls);
-  nlohmann::json Admin(const std::string& method, absl::string_view path, absl::string_view body = "");
+  void Start(const std::vector<std::string>& arguments, bool tls);
+  nlohmann::json Admin(const std::string& method, absl::string_view path,
+                       absl::string_view body = "");
 
   Scratch scratch_;
   pid_t pid_ = -1;

@@ -51,8 +51,10 @@ Totals Sum(const Plan& plan, const std::vector<Difference>& differences) {
   std::set<int> stuck;
   Totals totals;
   for (const Difference& difference : differences) {
-    if (difference.number == 0) {
+    if (difference.number == 0 && difference.kind == Difference::Kind::kLost) {
       ++totals.lost;
+    } else if (difference.number == 0) {
+      for (const PlannedDossier& planned : plan.dossiers) stuck.insert(planned.number());
     } else if (difference.kind == Difference::Kind::kLost) {
       lost.insert(difference.number);
     } else {

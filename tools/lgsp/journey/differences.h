@@ -20,7 +20,8 @@ struct Difference {
     kLost,
   };
   Kind kind = Kind::kLost;
-  // The planned dossier; 0: none of them.
+  // The planned dossier. 0: of none of them in particular; kStuck then holds for all of them,
+  // because somebody who has a say could not be asked.
   int number = 0;
   std::string text;
 };

@@ -99,6 +99,9 @@ TEST_CASE("totals: each dossier once, by the worst") {
                                                {Kind::kStuck, 4, ""}, {Kind::kLost, 0, ""}};
   CHECK(FormatTotals(Sum(plan, differences)) ==
         "journey: 6 dossiers, 2 returned, 1 rejected, 0 withdrawn, 2 stuck, 2 lost");
+  const std::vector<Difference> nobody_to_ask = {{Kind::kStuck, 0, ""}, {Kind::kLost, 3, ""}};
+  CHECK(FormatTotals(Sum(plan, nobody_to_ask)) ==
+        "journey: 6 dossiers, 0 returned, 0 rejected, 0 withdrawn, 5 stuck, 1 lost");
 }
 
 }  // namespace

@@ -35,21 +35,32 @@ std::vector<ExpectedCopy> ExpectedCopies(const Plan& plan, const std::vector<Out
   return expected;
 }
 
-void Add(const std::vector<Difference>& more, std::vector<Difference>* all) {
-  all->insert(all->end(), more.begin(), more.end());
+// Adds what one source has to say, or that it says nothing.
+absl::Status Add(const absl::StatusOr<std::vector<Difference>>& found, absl::string_view source,
+                 std::vector<Difference>* all) {
+  if (found.ok()) {
+    all->insert(all->end(), found->begin(), found->end());
+    return absl::OkStatus();
+  }
+  // NOT_FOUND: nothing ran on this folder yet.
+  if (!MayRepeat(found.status()) && !absl::IsNotFound(found.status())) return found.status();
+  all->push_back(
+      {Difference::Kind::kStuck, 0,
+       absl::StrCat(source, " does not answer: ", std::string(found.status().message()))});
+  return absl::OkStatus();
 }
 
 // Until both agree: events take a moment, and others may be at work.
 absl::StatusOr<std::vector<Difference>> CompareWithInsights(const DataFolder& folder,
-                                                            const DossierTables& tables) {
+                                                            const DossierTables& tables,
+                                                            Patience* patience) {
   ASSIGN_OR_RETURN(const auto steering, PlatformClient::Connect(folder, kSteering));
-  Patience patience(absl::Now() + kCompareLimit);
   for (;;) {
-    ASSIGN_OR_RETURN(const Counts insights, ListCounts(steering.get(), &patience));
+    ASSIGN_OR_RETURN(const Counts insights, ListCounts(steering.get(), patience));
     ASSIGN_OR_RETURN(const Counts transitions, tables.CountTransitions());
     std::vector<Difference> differences = CompareCounts(transitions, insights);
-    if (differences.empty() || patience.Over()) return differences;
-    patience.Wait(kInsightsPause);
+    if (differences.empty() || patience->Over()) return differences;
+    patience->Wait(kInsightsPause);
   }
 }
 
@@ -96,20 +107,26 @@ absl::StatusOr<JourneyReport> CompareJourney(const DataFolder& folder, const Pla
                                              const JourneyRun& run, PlatformClient* client) {
   const Plan& plan = file.plan();
   JourneyReport report;
-  Add(Unfinished(plan, run.outcomes()), &report.differences);
-  Patience patience(absl::Now() + kCompareLimit);
-  ASSIGN_OR_RETURN(const auto listed, CompareWithList(plan, run.outcomes(), client, &patience));
-  Add(listed, &report.differences);
-  ASSIGN_OR_RETURN(const DossierTables tables,
-                   DossierTables::Open(folder.Path("data/dossiers.db")));
-  ASSIGN_OR_RETURN(const auto stored, tables.Compare(plan, run.outcomes()));
-  Add(stored, &report.differences);
-  ASSIGN_OR_RETURN(const auto counted, CompareWithInsights(folder, tables));
-  Add(counted, &report.differences);
-  ASSIGN_OR_RETURN(const PortalJournal journal,
-                   ReadPortalJournal(PortalJournalPath(folder), ToTime(plan.header.made())));
-  Add(ComparePortal(ExpectedCopies(plan, run.outcomes()), journal.copies), &report.differences);
-  report.faults = journal.faults;
+  std::vector<Difference>& all = report.differences;
+  all = Unfinished(plan, run.outcomes());
+  Patience patience(absl::Now() + (all.empty() ? kCompareLimit : kCompareLateLimit));
+  RETURN_IF_ERROR(Add(CompareWithList(plan, run.outcomes(), client, &patience), "list", &all));
+  const absl::StatusOr<DossierTables> tables = DossierTables::Open(folder.Path("data/dossiers.db"));
+  if (tables.ok()) {
+    RETURN_IF_ERROR(Add(tables->Compare(plan, run.outcomes()), "database", &all));
+    RETURN_IF_ERROR(Add(CompareWithInsights(folder, *tables, &patience), "insights", &all));
+  } else {
+    RETURN_IF_ERROR(Add(tables.status(), "database", &all));
+  }
+  const absl::StatusOr<PortalJournal> journal =
+      ReadPortalJournal(PortalJournalPath(folder), ToTime(plan.header.made()));
+  if (journal.ok()) {
+    RETURN_IF_ERROR(
+        Add(ComparePortal(ExpectedCopies(plan, run.outcomes()), journal->copies), "portal", &all));
+    report.faults = journal->faults;
+  } else {
+    RETURN_IF_ERROR(Add(journal.status(), "portal", &all));
+  }
   report.totals = Sum(plan, report.differences);
   return report;
 }

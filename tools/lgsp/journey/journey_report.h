@@ -13,8 +13,10 @@
 
 namespace lgsp::cli {
 
-// How long the comparison may take, and how long `insights` may lag behind.
+// How long the comparison may take, `insights` catching up included; and after a run that did not
+// end in its time.
 inline constexpr absl::Duration kCompareLimit = absl::Seconds(60);
+inline constexpr absl::Duration kCompareLateLimit = absl::Seconds(5);
 
 struct JourneyReport {
   std::vector<Difference> differences;

@@ -55,7 +55,9 @@ Request Addressed(Request request, const Dossier& dossier) {
 }
 
 std::string Trouble(const absl::Status& status) {
-  return absl::StrCat(std::string(status.message()), " (", ErrorReason(status), ")");
+  std::string reason = ErrorReason(status);
+  if (reason.empty()) reason = absl::StatusCodeToString(status.code());
+  return absl::StrCat(std::string(status.message()), " (", reason, ")");
 }
 
 }  // namespace
@@ -82,8 +84,8 @@ absl::Status JourneyRun::Run() {
       outcomes_[index].portal_number = ended.portal_number();
       waiting_.push_back({index, begun_, kFirstWait});
     }
-    ended_ = static_cast<int>(waiting_.size());
-    walked_ = file_->plan().header.dossiers() - ended_;
+    ended_before_ = static_cast<int>(waiting_.size());
+    ended_ = ended_before_;
   }
   std::vector<std::thread> walkers;
   for (int i = 0; i < kInFlight; ++i) {

@@ -56,8 +56,8 @@ class JourneyRun {
   // From its beginning until the last dossier ended, and until the last was synced.
   absl::Duration settling_time() const { return settling_time_; }
   absl::Duration syncing_time() const { return syncing_time_; }
-  // Dossiers that had not ended before.
-  int walked() const { return walked_; }
+  // Dossiers that ended in this run.
+  int walked() const { return ended() - ended_before_; }
 
  private:
   using Dossier = dossiers::v1::Dossier;
@@ -85,7 +85,7 @@ class JourneyRun {
   PlatformClient* const client_;
   Patience* const patience_;
   const absl::Time begun_ = absl::Now();
-  int walked_ = 0;
+  int ended_before_ = 0;
   std::vector<Outcome> outcomes_;
   absl::Duration settling_time_;
   absl::Duration syncing_time_;
