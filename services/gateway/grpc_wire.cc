@@ -4,34 +4,34 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "google/rpc/status.pb.h"
 #include "libs/status/status.h"
 
 namespace lgsp::gateway {
 namespace {
 
-constexpr char kContentType[] = "application/grpc";
 constexpr size_t kMaxTimeoutDigits = 8;
-constexpr int64_t kMaxTimeoutValue = 99'999'999;
-constexpr int kPrefixBytes = 5;
-constexpr size_t kTraceparentBytes = 55;
+constexpr size_t kPrefixBytes = 5;
 
-bool IsLowerHex(absl::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f');
-  });
+absl::Status TooLarge(size_t announced, size_t max) {
+  return MakeError(absl::StatusCode::kResourceExhausted, "MESSAGE_TOO_LARGE",
+                   absl::StrCat("a message of ", announced, " bytes; at most ", max, " are taken"),
+                   {{"limit", absl::StrCat(max)}});
 }
 
-bool IsZero(absl::string_view hex) {
-  return std::all_of(hex.begin(), hex.end(), [](char c) { return c == '0'; });
+uint32_t BigEndian(absl::string_view bytes) {
+  uint32_t value = 0;
+  for (const char c : bytes) value = (value << 8) | static_cast<unsigned char>(c);
+  return value;
 }
 
-std::string PercentEncoded(absl::string_view text) {
+std::string PercentEncode(absl::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c >= 0x20 && c <= 0x7e && c != '%') {
+    if (c >= ' ' && c <= '~' && c != '%') {
       out += c;
     } else {
       absl::StrAppendFormat(&out, "%%%02X", static_cast<unsigned char>(c));
@@ -42,94 +42,92 @@ std::string PercentEncoded(absl::string_view text) {
 
 }  // namespace
 
-bool IsGrpcContentType(absl::string_view value) {
-  if (!absl::ConsumePrefix(&value, kContentType)) return false;
-  return value.empty() || value[0] == '+' || value[0] == ';';
-}
-
-std::optional<absl::Duration> ParseTimeout(absl::string_view value) {
-  if (value.size() < 2 || value.size() > kMaxTimeoutDigits + 1) return std::nullopt;
-  int64_t number = 0;
-  for (const char c : value.substr(0, value.size() - 1)) {
-    if (!absl::ascii_isdigit(c)) return std::nullopt;
-    number = number * 10 + (c - '0');
+absl::StatusOr<absl::Duration> ParseTimeout(absl::string_view text) {
+  int64_t amount = 0;
+  const absl::string_view digits = text.substr(0, text.empty() ? 0 : text.size() - 1);
+  const bool plain = !digits.empty() && digits.size() <= kMaxTimeoutDigits &&
+                     std::all_of(digits.begin(), digits.end(), absl::ascii_isdigit) &&
+                     absl::SimpleAtoi(digits, &amount);
+  if (plain) {
+    switch (text.back()) {
+      case 'H':
+        return absl::Hours(amount);
+      case 'M':
+        return absl::Minutes(amount);
+      case 'S':
+        return absl::Seconds(amount);
+      case 'm':
+        return absl::Milliseconds(amount);
+      case 'u':
+        return absl::Microseconds(amount);
+      case 'n':
+        return absl::Nanoseconds(amount);
+    }
   }
-  switch (value.back()) {
-    case 'H':
-      return absl::Hours(number);
-    case 'M':
-      return absl::Minutes(number);
-    case 'S':
-      return absl::Seconds(number);
-    case 'm':
-      return absl::Milliseconds(number);
-    case 'u':
-      return absl::Microseconds(number);
-    case 'n':
-      return absl::Nanoseconds(number);
-    default:
-      return std::nullopt;
-  }
+  return MakeFieldError("TIMEOUT_INVALID", "grpc-timeout", "must be 1 to 8 digits and a unit");
 }
 
 std::string FormatTimeout(absl::Duration timeout) {
-  const int64_t nanos = std::max<int64_t>(1, absl::ToInt64Nanoseconds(timeout));
-  if (nanos <= kMaxTimeoutValue) return absl::StrCat(nanos, "n");
-  if (nanos / 1'000 <= kMaxTimeoutValue) return absl::StrCat(nanos / 1'000, "u");
-  if (nanos / 1'000'000 <= kMaxTimeoutValue) return absl::StrCat(nanos / 1'000'000, "m");
-  return absl::StrCat(std::min(nanos / 1'000'000'000, kMaxTimeoutValue), "S");
+  constexpr int64_t kMax = 99'999'999;
+  const int64_t micros =
+      std::max<int64_t>(1, absl::ToInt64Microseconds(absl::Ceil(timeout, absl::Microseconds(1))));
+  if (micros <= kMax) return absl::StrCat(micros, "u");
+  const int64_t millis = (micros + 999) / 1000;
+  return millis <= kMax ? absl::StrCat(millis, "m") : absl::StrCat((millis + 999) / 1000, "S");
 }
 
-bool IsTraceparent(absl::string_view value) {
-  return value.size() == kTraceparentBytes && absl::StartsWith(value, "00-") && value[35] == '-' &&
-         value[52] == '-' && IsLowerHex(value.substr(3, 32)) && IsLowerHex(value.substr(36, 16)) &&
-         IsLowerHex(value.substr(53)) && !IsZero(value.substr(3, 32)) &&
-         !IsZero(value.substr(36, 16));
+Headers StatusFields(const absl::Status& status) {
+  Headers fields;
+  fields.push_back({"grpc-status", absl::StrCat(static_cast<int>(status.code()))});
+  if (status.ok()) return fields;
+  fields.push_back({"grpc-message", PercentEncode(status.message())});
+  std::string details = absl::Base64Escape(ToRpcStatus(status).SerializeAsString());
+  while (!details.empty() && details.back() == '=') details.pop_back();
+  fields.push_back({"grpc-status-details-bin", std::move(details)});
+  return fields;
 }
 
-std::string MakeTraceparent(uint64_t trace_high, uint64_t trace_low, uint64_t parent) {
-  return absl::StrCat("00-", absl::Hex(trace_high, absl::kZeroPad16),
-                      absl::Hex(trace_low, absl::kZeroPad16), "-",
-                      absl::Hex(parent, absl::kZeroPad16), "-00");
-}
-
-StatusTrailers ToTrailers(const absl::Status& status) {
-  StatusTrailers out;
-  out.code = absl::StrCat(static_cast<int>(status.code()));
-  if (status.ok()) return out;
-  out.message = PercentEncoded(status.message());
-  out.details = absl::Base64Escape(ToRpcStatus(status).SerializeAsString());
-  out.details.erase(out.details.find_last_not_of('=') + 1);
-  return out;
-}
-
-std::string Framed(absl::string_view message) {
+std::string FrameMessage(absl::string_view message) {
   const auto size = static_cast<uint32_t>(message.size());
-  std::string out;
-  out.reserve(kPrefixBytes + message.size());
-  out += '\0';
+  std::string out(1, '\0');
   for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>((size >> shift) & 0xff);
-  out.append(message.data(), message.size());
+  absl::StrAppend(&out, message);
   return out;
 }
 
-bool LengthScanner::Scan(absl::string_view data, uint32_t limit) {
+absl::Status PrefixScanner::Scan(absl::string_view data) {
   while (!data.empty()) {
     if (left_ > 0) {
-      const size_t n = std::min<size_t>(left_, data.size());
-      left_ -= static_cast<uint32_t>(n);
-      data.remove_prefix(n);
+      const size_t step = std::min<size_t>(left_, data.size());
+      left_ -= static_cast<uint32_t>(step);
+      data.remove_prefix(step);
       continue;
     }
-    if (prefix_ == 0) length_ = 0;
-    if (prefix_ > 0) length_ = (length_ << 8) | static_cast<unsigned char>(data[0]);
+    // The first byte says whether the message is compressed: not for a relay to judge.
+    if (prefix_ > 0) announced_ = (announced_ << 8) | static_cast<unsigned char>(data.front());
     data.remove_prefix(1);
-    if (++prefix_ < kPrefixBytes) continue;
+    if (++prefix_ < static_cast<int>(kPrefixBytes)) continue;
+    if (announced_ > max_) return TooLarge(announced_, max_);
+    left_ = announced_;
+    announced_ = 0;
     prefix_ = 0;
-    if (length_ > limit) return false;
-    left_ = length_;
   }
-  return true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<std::string>> TakeMessage(std::string& buffer,
+                                                       size_t max_message_bytes) {
+  if (buffer.size() < kPrefixBytes) return std::nullopt;
+  if (buffer[0] != '\0') {
+    return MakeError(absl::StatusCode::kInvalidArgument, "MESSAGE_COMPRESSED",
+                     "the gateway's own services take no compressed messages");
+  }
+  const uint32_t size = BigEndian(absl::string_view(buffer).substr(1, 4));
+  if (size > max_message_bytes) return TooLarge(size, max_message_bytes);
+  if (buffer.size() < kPrefixBytes + size) return std::nullopt;
+  std::string message = buffer.substr(kPrefixBytes, size);
+  buffer.erase(0, kPrefixBytes + size);
+  return message;
 }
 
 }  // namespace lgsp::gateway

@@ -1,53 +1,54 @@
-// gRPC over HTTP/2, as far as a relay must read and write it. Pure.
+// PURE: the pieces of gRPC over HTTP/2 that a relay must know.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 namespace lgsp::gateway {
 
-// `application/grpc`, alone or with `+suffix` or `;parameters`.
-bool IsGrpcContentType(absl::string_view value);
+struct Header {
+  std::string name;
+  std::string value;
+};
+using Headers = std::vector<Header>;
 
-// The value of `grpc-timeout`: 1 to 8 digits and one of H M S m u n. Nothing when it is not.
-std::optional<absl::Duration> ParseTimeout(absl::string_view value);
-// As exact as 8 digits allow, rounded down; at least 1 ns.
+// `grpc-timeout`: 1 to 8 digits and a unit of H M S m u n. INVALID_ARGUMENT TIMEOUT_INVALID.
+absl::StatusOr<absl::Duration> ParseTimeout(absl::string_view text);
+// Rounded up to what the 8 digits hold; at least 1n.
 std::string FormatTimeout(absl::Duration timeout);
 
-// `traceparent` of version 00 (W3C Trace Context), not all zeros.
-bool IsTraceparent(absl::string_view value);
-std::string MakeTraceparent(uint64_t trace_high, uint64_t trace_low, uint64_t parent);
+// Fields that tell a gRPC client how its call ended: grpc-status, grpc-message,
+// grpc-status-details-bin.
+Headers StatusFields(const absl::Status& status);
 
-// What the trailers of a status hold: `grpc-message` percent-encoded, `grpc-status-details-bin` in
-// base64 without padding (empty for OK).
-struct StatusTrailers {
-  std::string code;
-  std::string message;
-  std::string details;
-};
-StatusTrailers ToTrailers(const absl::Status& status);
+// A message with its 5-byte prefix.
+std::string FrameMessage(absl::string_view message);
 
-// A message with its 5-byte prefix, uncompressed.
-std::string Framed(absl::string_view message);
-
-// Follows the length prefixes of a stream of messages, in whatever pieces it comes.
-class LengthScanner {
+// Follows the length prefixes of a message stream, cut anywhere.
+class PrefixScanner {
  public:
-  // False once a message is announced that is longer than `limit`: `message_bytes()` says how long.
-  bool Scan(absl::string_view data, uint32_t limit);
-  uint32_t message_bytes() const { return length_; }
-  // True where the stream may end.
-  bool between_messages() const { return prefix_ == 0 && left_ == 0; }
+  explicit PrefixScanner(size_t max_message_bytes) : max_(max_message_bytes) {}
+  // RESOURCE_EXHAUSTED MESSAGE_TOO_LARGE as soon as a prefix announces too much.
+  absl::Status Scan(absl::string_view data);
 
  private:
-  uint32_t left_ = 0;    // of the current message
-  uint32_t length_ = 0;  // of the current message, as far as read
-  int prefix_ = 0;       // bytes of the prefix already read
+  const size_t max_;
+  uint32_t left_ = 0;       // of the message under way
+  uint32_t announced_ = 0;  // the length read so far
+  int prefix_ = 0;          // bytes of the prefix read
 };
+
+// Takes the first whole message off `buffer`; nothing when it is not complete. INVALID_ARGUMENT
+// MESSAGE_COMPRESSED, RESOURCE_EXHAUSTED MESSAGE_TOO_LARGE.
+absl::StatusOr<std::optional<std::string>> TakeMessage(std::string& buffer,
+                                                       size_t max_message_bytes);
 
 }  // namespace lgsp::gateway

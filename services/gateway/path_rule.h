@@ -1,26 +1,24 @@
-// The path rule (DESIGN section 6): what a request path may look like, judged once, before
-// anything is decided by it. Pure.
+// PURE: which paths are judged at all (DESIGN.md section 6).
 #pragma once
 
 #include <string>
+#include <vector>
 
-#include "absl/container/inlined_vector.h"
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace lgsp::gateway {
 
-// The segments of a path, each decoded once. Views into the raw path or into `decoded`: neither
-// may change while they are used.
-struct PathSegments {
-  absl::InlinedVector<absl::string_view, 4> segments;
-  std::string decoded;
-};
+// The segments of a raw path, each decoded once. INVALID_ARGUMENT PATH_INVALID: not beginning with
+// `/`, an empty segment, `.` or `..` in any encoding, an encoded `/ \ ? # %` or NUL, a malformed
+// `%`, text that is not UTF-8, a query. What was judged is forwarded byte for byte.
+absl::StatusOr<std::vector<std::string>> SplitPath(absl::string_view raw);
 
-// Splits `raw` (which begins with a slash and is forwarded byte for byte) into `out`.
-// INVALID_ARGUMENT PATH_INVALID: empty segments, `.` and `..` in any encoding, encoded
-// `/ \ ? # %00`, malformed `%`, control characters, a backslash, a query, a fragment, text that is
-// not UTF-8.
-absl::Status SplitPath(absl::string_view raw, PathSegments& out);
+// A gRPC path.
+struct GrpcPath {
+  std::string service;  // `lgsp.dossiers.v1.Dossiers`
+  std::string method;
+};
+absl::StatusOr<GrpcPath> ParseGrpcPath(absl::string_view raw);
 
 }  // namespace lgsp::gateway
