@@ -2,8 +2,11 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <cstring>
 
 #include "absl/strings/str_format.h"
 
@@ -32,28 +35,59 @@ std::string FormatDay(absl::CivilDay day) {
   return absl::StrFormat("%04d-%02d-%02d", day.year(), day.month(), day.day());
 }
 
+namespace {
+
+// A kernel call per id would cost more than all the rest of it: each thread takes its random bytes
+// in blocks.
+constexpr size_t kRandomBlock = 1024;
+
+uint64_t RandomWord() {
+  thread_local std::array<uint8_t, kRandomBlock> block;
+  thread_local size_t used = kRandomBlock;
+  if (used == kRandomBlock) {
+    // The kernel may give fewer than asked when a signal comes; never an error once its pool is
+    // ready.
+    for (size_t have = 0; have < kRandomBlock;) {
+      const ssize_t got = getrandom(block.data() + have, kRandomBlock - have, 0);
+      if (got > 0) have += static_cast<size_t>(got);
+    }
+    used = 0;
+  }
+  uint64_t word = 0;
+  memcpy(&word, block.data() + used, sizeof(word));
+  used += sizeof(word);
+  return word;
+}
+
+// 48 bits of milliseconds and 12 bits of fraction, which only ever grow in this process (RFC 9562,
+// 6.2 method 3).
+uint64_t NextStamp(int64_t nanos) {
+  static std::atomic<uint64_t> last{0};
+  const uint64_t now = (static_cast<uint64_t>(nanos / 1000000) << 12) |
+                       (static_cast<uint64_t>(nanos % 1000000) * 4096 / 1000000);
+  uint64_t before = last.load(std::memory_order_relaxed);
+  uint64_t stamp = 0;
+  do {
+    stamp = std::max(now, before + 1);
+  } while (!last.compare_exchange_weak(before, stamp, std::memory_order_relaxed));
+  return stamp;
+}
+
+}  // namespace
+
 std::string NewUuid(const Clock& clock) {
-  // 48 bits of milliseconds and 12 bits of fraction, which only ever grow in this process (RFC
-  // 9562, 6.2 method 3).
-  static absl::Mutex mutex(absl::kConstInit);
-  static uint64_t last = 0;
-  std::array<uint8_t, 8> random;
-  // getrandom cannot fail for so few bytes once the kernel's pool is ready.
-  while (getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
+  const uint64_t stamp = NextStamp(absl::ToUnixNanos(clock.CivilNow()));
+  const uint64_t high = (stamp >> 12 << 16) | 0x7000 | (stamp & 0xfff);
+  const uint64_t low = (RandomWord() & 0x3fffffffffffffffULL) | 0x8000000000000000ULL;
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out(36, '-');
+  size_t at = 0;
+  for (int digit = 0; digit < 32; ++digit) {
+    if (at == 8 || at == 13 || at == 18 || at == 23) ++at;
+    const uint64_t half = digit < 16 ? high : low;
+    out[at++] = kDigits[(half >> (60 - 4 * (digit % 16))) & 0xf];
   }
-  const int64_t nanos = absl::ToUnixNanos(clock.CivilNow());
-  uint64_t stamp = (static_cast<uint64_t>(nanos / 1000000) << 12) |
-                   (static_cast<uint64_t>(nanos % 1000000) * 4096 / 1000000);
-  {
-    absl::MutexLock lock(&mutex);
-    stamp = std::max(stamp, last + 1);
-    last = stamp;
-  }
-  uint64_t low = 0;
-  for (const uint8_t byte : random) low = (low << 8) | byte;
-  low = (low & 0x3fffffffffffffffULL) | 0x8000000000000000ULL;
-  return absl::StrFormat("%08x-%04x-7%03x-%04x-%012x", stamp >> 28, (stamp >> 12) & 0xffff,
-                         stamp & 0xfff, low >> 48, low & 0xffffffffffffULL);
+  return out;
 }
 
 }  // namespace lgsp

@@ -37,9 +37,9 @@ struct Call {
   int64_t attempts = 0;
 };
 
-// Stores a call of `kind`, due at once, in the transaction of the decision. `key` is the data key of
-// the call's subject, `now` civil time. ALREADY_EXISTS when the subject has a call of this kind and
-// sequence.
+// Stores a call of `kind`, due at once, in the transaction of the decision. `key` is the data key
+// of the call's subject, `now` civil time. ALREADY_EXISTS when the subject has a call of this kind
+// and sequence.
 absl::Status AddCall(sql::Transaction& tx, absl::string_view kind, const Call& call,
                      const keys::DataKey& key, absl::Time now);
 
@@ -61,8 +61,8 @@ class CallWorker {
     // How often calls are looked for when nobody says Wake.
     absl::Duration poll_interval = absl::Seconds(1);
   };
-  // Makes the call; no transaction is open. `deadline` is of the machine's clock, as gRPC and sockets
-  // want it. Any failure but INVALID_ARGUMENT and DATA_LOSS is tried again without end.
+  // Makes the call; no transaction is open. `deadline` is of the machine's clock, as gRPC and
+  // sockets want it. Any failure but INVALID_ARGUMENT and DATA_LOSS is tried again without end.
   using Perform = std::function<absl::Status(const Call&, absl::Time deadline)>;
   // Records the outcome, in the transaction that closes or postpones the call. A call whose subject
   // was erased is not made; it is closed with NOT_FOUND DATA_KEY_ERASED.

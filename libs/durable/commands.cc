@@ -68,13 +68,20 @@ absl::Status SaveAnswer(sql::Transaction& tx, const Command& command, absl::stri
   return saved->changed == 1 ? absl::OkStatus() : sql::RevisionConflict();
 }
 
-absl::StatusOr<int64_t> DeleteExpiredAnswers(sql::Transaction& tx, absl::Time now) {
-  ASSIGN_OR_RETURN(const sql::Result deleted,
-                   tx.Execute("DELETE FROM request_records WHERE (caller, request_id) IN "
-                              "(SELECT caller, request_id FROM request_records "
-                              "WHERE expire_time <= :now ORDER BY expire_time LIMIT :limit)",
-                              {{"now", now}, {"limit", kMaxDeletedAnswers}}));
-  return deleted.changed;
+absl::Status DeleteExpiredAnswers(sql::Database& db, absl::Time now) {
+  int64_t deleted = 0;
+  do {
+    RETURN_IF_ERROR(db.Run([&](sql::Transaction& tx) -> absl::Status {
+      ASSIGN_OR_RETURN(const sql::Result result,
+                       tx.Execute("DELETE FROM request_records WHERE (caller, request_id) IN "
+                                  "(SELECT caller, request_id FROM request_records "
+                                  "WHERE expire_time <= :now ORDER BY expire_time LIMIT :limit)",
+                                  {{"now", now}, {"limit", kMaxDeletedAnswers}}));
+      deleted = result.changed;
+      return absl::OkStatus();
+    }));
+  } while (deleted == kMaxDeletedAnswers);
+  return absl::OkStatus();
 }
 
 }  // namespace lgsp::durable

@@ -43,7 +43,7 @@ absl::StatusOr<std::optional<std::string>> FindAnswer(sql::Transaction& tx,
 absl::Status SaveAnswer(sql::Transaction& tx, const Command& command, absl::string_view subject,
                         const keys::DataKey& key, absl::string_view answer, absl::Time now);
 
-// Deletes at most kMaxDeletedAnswers expired answers; says how many.
-absl::StatusOr<int64_t> DeleteExpiredAnswers(sql::Transaction& tx, absl::Time now);
+// Deletes the answers that have expired, in transactions of at most kMaxDeletedAnswers.
+absl::Status DeleteExpiredAnswers(sql::Database& db, absl::Time now);
 
 }  // namespace lgsp::durable

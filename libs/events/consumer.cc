@@ -25,7 +25,9 @@ absl::Status SavePosition(sql::Transaction& tx, absl::string_view consumer,
   return tx
       .Execute(
           "INSERT INTO consumer_positions (consumer, epoch, n) VALUES (:consumer, :epoch, :n) "
-          "ON CONFLICT (consumer) DO UPDATE SET epoch = :epoch, n = :n",
+          // Never back: of two that follow for one consumer the later one counts.
+          "ON CONFLICT (consumer) DO UPDATE SET epoch = :epoch, n = :n "
+          "WHERE consumer_positions.epoch <> :epoch OR consumer_positions.n < :n",
           {{"consumer", consumer},
            {"epoch", static_cast<int64_t>(position.epoch())},
            {"n", static_cast<int64_t>(position.n())}})
@@ -74,7 +76,10 @@ Consumer::Consumer(std::string name, std::shared_ptr<grpc::Channel> channel, sql
   applied_ = metrics->GetCounter("events_consumed_total", "Events dealt with.", labels);
   failed_ = metrics->GetCounter("events_failed_total", "Attempts that failed.", labels);
   lag_seconds_ = metrics->GetGauge("events_consumer_lag_seconds",
-                                   "Age of the last event dealt with, when it was.", labels);
+                                   "Age of the event at hand; 0 when there is none.", labels);
+  heard_time_seconds_ =
+      metrics->GetGauge("events_consumer_heard_time_seconds",
+                        "When the feed last said something, seconds since 1970.", labels);
   stopped_ = metrics->GetGauge("events_consumer_stopped", "1: an operator is needed.", labels);
   position_ = metrics->GetGauge("events_consumer_position", "Position in the feed.", labels);
 }
@@ -100,30 +105,29 @@ bool Consumer::WaitOrStop(absl::Duration duration) {
 
 void Consumer::Run() {
   absl::Duration backoff = kFirstBackoff;
-  absl::Time last_failure = absl::InfinitePast();
-  do {
-    const absl::Status status = FollowOnce();
+  for (;;) {
+    bool got_on = false;
+    const absl::Status status = FollowOnce(&got_on);
     if (ErrorReason(status) == "FEED_EPOCH_UNKNOWN") {
       stopped_.Set(1);
       log::Error("consumer stopped: the feed is not the one it followed",
                  {{"consumer", name_}, {"status", status}});
       return;
     }
-    // A stream that lived for a while was healthy: begin with short waits again.
-    if (absl::Now() - last_failure > 2 * kLongestBackoff) backoff = kFirstBackoff;
-    last_failure = absl::Now();
+    if (got_on) backoff = kFirstBackoff;
     if (WaitOrStop(backoff)) return;
-    log::Warning("feed broken, following again", {{"consumer", name_}, {"status", status}});
+    log::Warning("following the feed again", {{"consumer", name_}, {"status", status}});
     backoff = std::min(backoff * 2, kLongestBackoff);
-  } while (true);
+  }
 }
 
-absl::Status Consumer::FollowOnce() {
+absl::Status Consumer::FollowOnce(bool* got_on) {
   FollowRequest request;
   RETURN_IF_ERROR(db_->Read([&](sql::Transaction& tx) -> absl::Status {
     ASSIGN_OR_RETURN(*request.mutable_after(), ConsumerPosition(tx, name_));
     return absl::OkStatus();
   }));
+  position_.Set(static_cast<double>(request.after().n()));
   grpc::ClientContext context;
   {
     absl::MutexLock lock(&mutex_);
@@ -135,27 +139,40 @@ absl::Status Consumer::FollowOnce() {
   FollowResponse response;
   absl::Status status;
   while (status.ok() && reader->Read(&response)) {
-    if (!response.has_event()) {
-      lag_seconds_.Set(0);
-      continue;
-    }
-    status = ApplyEvent(*db_, *clock_, name_, response, handler_);
-    if (!status.ok()) {
-      failed_.Add();
-      context.TryCancel();
-      break;
-    }
-    applied_.Add();
-    position_.Set(static_cast<double>(response.position().n()));
-    lag_seconds_.Set(absl::ToDoubleSeconds(
-        clock_->CivilNow() -
-        absl::FromUnixMicros(
-            google::protobuf::util::TimeUtil::TimestampToMicroseconds(response.event().time()))));
+    heard_time_seconds_.Set(absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch()));
+    status = Handle(response);
+    if (status.ok()) *got_on = true;
   }
+  if (!status.ok()) context.TryCancel();
   const grpc::Status ended = reader->Finish();
   absl::MutexLock lock(&mutex_);
   context_ = nullptr;
   return status.ok() ? rpc::FromGrpcStatus(ended) : status;
+}
+
+absl::Status Consumer::Handle(const FollowResponse& response) {
+  if (!response.has_event()) {
+    lag_seconds_.Set(0);
+    return absl::OkStatus();
+  }
+  const Event& event = response.event();
+  const absl::Status status = ApplyEvent(*db_, *clock_, name_, response, handler_);
+  // Of an event that failed, too: it grows for as long as the event keeps the others waiting.
+  lag_seconds_.Set(absl::ToDoubleSeconds(
+      clock_->CivilNow() -
+      absl::FromUnixMicros(
+          google::protobuf::util::TimeUtil::TimestampToMicroseconds(event.time()))));
+  if (status.ok()) {
+    applied_.Add();
+    position_.Set(static_cast<double>(response.position().n()));
+  } else {
+    failed_.Add();
+    log::Warning("event failed", {{"consumer", name_},
+                                  {"type", event.type()},
+                                  {"position", static_cast<int64_t>(response.position().n())},
+                                  {"status", status}});
+  }
+  return status;
 }
 
 }  // namespace lgsp::events

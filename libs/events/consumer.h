@@ -32,20 +32,23 @@ absl::StatusOr<lgsp::events::v1::Position> ConsumerPosition(sql::Transaction& tx
                                                             absl::string_view consumer);
 
 // A consumer with its own thread. A failing event is tried again with back-off and the events
-// behind it wait: lag is what alerts. An unknown epoch stops the consumer (metric
-// events_consumer_stopped).
+// behind it wait: lag is what alerts (metric events_consumer_lag_seconds), and a feed that is not
+// heard of (events_consumer_heard_time_seconds). An unknown epoch stops the consumer
+// (events_consumer_stopped).
 class Consumer {
  public:
   Consumer(std::string name, std::shared_ptr<grpc::Channel> channel, sql::Database* db,
            const Clock* clock, metrics::Registry* metrics, Handler handler);
-  ~Consumer();
+  ~Consumer();  // waits for the event at hand
 
+  // Begins to follow. Call once.
   void Start();
 
  private:
   void Run();
-  // One stream, until it breaks.
-  absl::Status FollowOnce();
+  // One stream, until it breaks. `got_on`: something came and was dealt with.
+  absl::Status FollowOnce(bool* got_on);
+  absl::Status Handle(const lgsp::events::v1::FollowResponse& response);
   bool WaitOrStop(absl::Duration duration);
 
   const std::string name_;
@@ -54,7 +57,7 @@ class Consumer {
   const Clock* const clock_;
   const Handler handler_;
   metrics::Counter applied_, failed_;
-  metrics::Gauge lag_seconds_, stopped_, position_;
+  metrics::Gauge lag_seconds_, heard_time_seconds_, stopped_, position_;
 
   absl::Mutex mutex_;
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;

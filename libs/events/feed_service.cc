@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <deque>
+#include <optional>
+#include <set>
 
 #include "absl/strings/match.h"
+#include "libs/auth/auth.h"
 #include "libs/events/outbox.h"
 #include "libs/log/log.h"
 #include "libs/rpc/server.h"
@@ -12,114 +15,158 @@
 namespace lgsp::events {
 namespace {
 
+using lgsp::auth::v1::Caller;
+using lgsp::events::v1::Event;
 using lgsp::events::v1::FollowRequest;
 using lgsp::events::v1::FollowResponse;
 using lgsp::events::v1::Position;
 
+// Events read at once; what a follower has not taken yet stays in memory.
 constexpr int kBatch = 200;
-constexpr size_t kMaxFollowers = 64;
-// How often the feed is looked at when nobody says Notify, and how often a silent stream says that
-// it lives.
-constexpr absl::Duration kPollInterval = absl::Milliseconds(500);
-constexpr absl::Duration kHeartbeat = absl::Seconds(5);
+constexpr absl::Duration kReadTimeout = absl::Seconds(10);
+constexpr char kPlatformServices[] = "services/";
 
-bool Concerns(const FollowRequest& request, const lgsp::events::v1::Event& event) {
-  if (request.audience().empty()) return true;
-  return std::any_of(
-      event.audience().begin(), event.audience().end(), [&](const std::string& agency) {
-        return std::find(request.audience().begin(), request.audience().end(), agency) !=
-               request.audience().end();
-      });
+absl::Status Draining() {
+  return MakeError(absl::StatusCode::kUnavailable, "SERVER_DRAINING", "the server is draining");
 }
 
-}  // namespace
+absl::Status TooManyFollowers() {
+  return MakeError(absl::StatusCode::kResourceExhausted, "FEED_TOO_MANY_FOLLOWERS",
+                   "the feed has as many followers as it serves");
+}
 
-// One follower. gRPC's callbacks and the pump meet under the mutex; the object lives until both
-// have let go.
-class FeedService::Stream final : public grpc::ServerWriteReactor<FollowResponse> {
+absl::Status Stalled() {
+  return MakeError(absl::StatusCode::kDeadlineExceeded, "FEED_FOLLOWER_STALLED",
+                   "the follower takes nothing of what is sent");
+}
+
+// Which events a follower gets.
+class Interest {
  public:
-  Stream(const FollowRequest& request, Position after, metrics::Counter sent)
-      : request_(request), after_(std::move(after)), sent_(sent), last_write_(absl::Now()) {}
+  Interest(const FollowRequest& request, Caller caller)
+      : wanted_(request.audience().begin(), request.audience().end()),
+        caller_(std::move(caller)),
+        sees_all_(absl::StartsWith(caller_.system(), kPlatformServices)) {}
 
-  void OnWriteDone(bool ok) override {
-    absl::MutexLock lock(&mutex_);
-    writing_ = false;
-    if (!ok) return FinishLocked(grpc::Status::CANCELLED);
-    WriteNextLocked();
-  }
-  void OnCancel() override {
-    absl::MutexLock lock(&mutex_);
-    FinishLocked(grpc::Status::CANCELLED);
-  }
-  void OnDone() override {
-    std::shared_ptr<Stream> self;
-    absl::MutexLock lock(&mutex_);
-    done_ = true;
-    self.swap(self_);
-    // `self` outlives the lock: it was declared before it.
-  }
-
-  void KeepAlive(std::shared_ptr<Stream> self) { self_ = std::move(self); }
-
-  bool done() {
-    absl::MutexLock lock(&mutex_);
-    return done_;
-  }
-  // Where to read on, when there is room for more.
-  bool WantsMore(Position* after) {
-    absl::MutexLock lock(&mutex_);
-    *after = after_;
-    return !finished_ && queue_.empty();
-  }
-  void Offer(const std::vector<FollowResponse>& batch) {
-    absl::MutexLock lock(&mutex_);
-    if (finished_) return;
-    for (const FollowResponse& response : batch) {
-      after_ = response.position();
-      if (Concerns(request_, response.event())) queue_.push_back(response);
-    }
-    if (queue_.empty() && absl::Now() - last_write_ >= kHeartbeat) {
-      *queue_.emplace_back().mutable_position() = after_;
-    }
-    WriteNextLocked();
-  }
-  void End(const grpc::Status& status) {
-    absl::MutexLock lock(&mutex_);
-    FinishLocked(status);
+  bool Has(const Event& event) const {
+    if (sees_all_ && wanted_.empty()) return true;
+    return std::any_of(event.audience().begin(), event.audience().end(), [this](const auto& code) {
+      return (wanted_.empty() || wanted_.count(code) > 0) &&
+             (sees_all_ || auth::ActsFor(caller_, code));
+    });
   }
 
  private:
-  void WriteNextLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  const std::set<std::string> wanted_;
+  const Caller caller_;
+  const bool sees_all_;
+};
+
+// The answer to a call that gets no stream.
+class Refusal final : public grpc::ServerWriteReactor<FollowResponse> {
+ public:
+  explicit Refusal(const absl::Status& status) { Finish(rpc::ToGrpcStatus(status)); }
+  void OnDone() override { delete this; }
+};
+
+}  // namespace
+
+// One follower. Used by gRPC's callbacks and by the pump, both under its mutex; gRPC runs no
+// callback inside StartWrite, Finish or TryCancel.
+class FeedService::Stream final : public grpc::ServerWriteReactor<FollowResponse> {
+ public:
+  Stream(FeedService* feed, grpc::CallbackServerContext* context, const FollowRequest& request)
+      : feed_(feed),
+        context_(context),
+        interest_(request, rpc::ContextOf(*context).caller),
+        after_(request.after()),
+        last_write_(absl::Now()) {}
+
+  void OnWriteDone(bool ok) override {
+    bool read_on = false;
+    {
+      absl::MutexLock lock(&mutex_);
+      writing_ = false;
+      if (ok) {
+        WriteNext();
+      } else {
+        End(grpc::Status::CANCELLED);
+      }
+      read_on = WantsMore() && behind_;
+    }
+    if (read_on) feed_->Notify();
+  }
+  void OnCancel() override { EndWith(grpc::Status::CANCELLED); }
+  // Lets go of this object.
+  void OnDone() override { feed_->Remove(this); }
+
+  // Where to read on, when there is room for more.
+  std::optional<Position> NextRead() {
+    absl::MutexLock lock(&mutex_);
+    if (writing_ && absl::Now() - last_write_ > feed_->options_.longest_stall) {
+      End(rpc::ToGrpcStatus(Stalled()));
+    }
+    return WantsMore() ? std::make_optional(after_) : std::nullopt;
+  }
+  // What was read after `after`. Says whether to read on at once.
+  bool Offer(const Position& after, std::vector<FollowResponse> batch) {
+    absl::MutexLock lock(&mutex_);
+    after_ = batch.empty() ? after : batch.back().position();
+    behind_ = batch.size() == kBatch;
+    for (FollowResponse& response : batch) {
+      if (interest_.Has(response.event())) queue_.push_back(std::move(response));
+    }
+    if (queue_.empty() && absl::Now() - last_write_ >= feed_->options_.heartbeat) {
+      *queue_.emplace_back().mutable_position() = after_;
+    }
+    WriteNext();
+    return WantsMore() && behind_;
+  }
+  void EndWith(const grpc::Status& status) {
+    absl::MutexLock lock(&mutex_);
+    End(status);
+  }
+
+ private:
+  bool WantsMore() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !finished_ && queue_.empty();
+  }
+  void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (writing_ || finished_ || queue_.empty()) return;
     current_ = std::move(queue_.front());
     queue_.pop_front();
     writing_ = true;
     last_write_ = absl::Now();
-    if (current_.has_event()) sent_.Add();
+    if (current_.has_event()) feed_->sent_.Add();
     StartWrite(&current_);
   }
-  void FinishLocked(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  void End(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (finished_) return;
     finished_ = true;
+    // The status would wait behind what the follower does not take.
+    if (writing_) context_->TryCancel();
     Finish(status);
   }
 
-  const FollowRequest request_;
+  FeedService* const feed_;
+  grpc::CallbackServerContext* const context_;  // lives until OnDone
+  const Interest interest_;
   absl::Mutex mutex_;
   Position after_ ABSL_GUARDED_BY(mutex_);
-  metrics::Counter sent_;
+  // More was there than was read.
+  bool behind_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<FollowResponse> queue_ ABSL_GUARDED_BY(mutex_);
   FollowResponse current_ ABSL_GUARDED_BY(mutex_);
   absl::Time last_write_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
-  bool done_ ABSL_GUARDED_BY(mutex_) = false;
-  std::shared_ptr<Stream> self_ ABSL_GUARDED_BY(mutex_);
 };
 
-FeedService::FeedService(sql::Database* db, std::string source, metrics::Registry* metrics)
+FeedService::FeedService(sql::Database* db, std::string source, metrics::Registry* metrics,
+                         FeedOptions options)
     : db_(db),
       source_(std::move(source)),
+      options_(options),
       followers_(metrics->GetGauge("events_feed_followers", "Open streams of the feed.")),
       sent_(metrics->GetCounter("events_feed_sent_total", "Events sent to followers.")),
       pump_([this] { Pump(); }) {}
@@ -139,89 +186,79 @@ void FeedService::Stop() {
   if (pump_.joinable()) pump_.join();
 }
 
-absl::Status FeedService::CheckPosition(const FollowRequest& request, Position* after) {
-  Position last;
-  RETURN_IF_ERROR(db_->Read([&](sql::Transaction& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(last, LastPosition(tx));
-    return absl::OkStatus();
-  }));
-  after->set_epoch(last.epoch());
-  if (!request.has_after() || (request.after().epoch() == 0 && request.after().n() == 0)) {
-    return absl::OkStatus();
-  }
-  if (request.after().epoch() != last.epoch() || request.after().n() > last.n()) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, "FEED_EPOCH_UNKNOWN",
-                     "the position is not of this feed: it was restored or replaced");
-  }
-  after->set_n(request.after().n());
-  return absl::OkStatus();
+grpc::ServerWriteReactor<FollowResponse>* FeedService::Follow(grpc::CallbackServerContext* context,
+                                                              const FollowRequest* request) {
+  auto stream = std::make_shared<Stream>(this, context, *request);
+  absl::MutexLock lock(&mutex_);
+  if (stop_) return new Refusal(Draining());
+  if (streams_.size() >= kMaxFollowers) return new Refusal(TooManyFollowers());
+  followers_.Add(1);
+  notified_ = true;
+  return streams_.emplace_back(std::move(stream)).get();
 }
 
-grpc::ServerWriteReactor<FollowResponse>* FeedService::Follow(grpc::CallbackServerContext*,
-                                                              const FollowRequest* request) {
-  Position after;
-  absl::Status status = CheckPosition(*request, &after);
-  auto stream = std::make_shared<Stream>(*request, after, sent_);
-  stream->KeepAlive(stream);
+void FeedService::Remove(const Stream* stream) {
+  std::shared_ptr<Stream> removed;  // may be the last to hold it: dies after the lock is gone
   absl::MutexLock lock(&mutex_);
-  if (status.ok() && streams_.size() >= kMaxFollowers) {
-    status = MakeError(absl::StatusCode::kResourceExhausted, "FEED_TOO_MANY_FOLLOWERS",
-                       "the feed has as many followers as it serves");
-  }
-  if (status.ok() && stop_) {
-    status = MakeError(absl::StatusCode::kUnavailable, "SERVER_DRAINING", "the server is draining");
-  }
-  if (!status.ok()) {
-    stream->End(rpc::ToGrpcStatus(status));
-  } else {
-    streams_.push_back(stream);
-    notified_ = true;
-  }
-  return stream.get();
+  const auto it = std::find_if(streams_.begin(), streams_.end(),
+                               [&](const auto& known) { return known.get() == stream; });
+  removed = std::move(*it);
+  streams_.erase(it);
+  followers_.Add(-1);
 }
 
 void FeedService::Pump() {
   for (;;) {
     std::vector<std::shared_ptr<Stream>> streams;
+    bool stop = false;
     {
       absl::MutexLock lock(&mutex_);
       const auto due = [this]()
                            ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stop_ || notified_; };
-      mutex_.AwaitWithTimeout(absl::Condition(&due), kPollInterval);
-      if (stop_) {
-        for (const auto& stream : streams_) {
-          stream->End(rpc::ToGrpcStatus(MakeError(absl::StatusCode::kUnavailable, "SERVER_DRAINING",
-                                                  "the server is draining")));
-        }
-        streams_.clear();
-        return;
-      }
+      mutex_.AwaitWithTimeout(absl::Condition(&due), options_.poll_interval);
       notified_ = false;
-      streams_.erase(std::remove_if(streams_.begin(), streams_.end(),
-                                    [](const auto& stream) { return stream->done(); }),
-                     streams_.end());
-      followers_.Set(static_cast<double>(streams_.size()));
+      stop = stop_;
       streams = streams_;
     }
     bool more = false;
     for (const auto& stream : streams) {
-      Position after;
-      if (!stream->WantsMore(&after)) continue;
-      std::vector<FollowResponse> batch;
-      const absl::Status status = db_->Read([&](sql::Transaction& tx) -> absl::Status {
-        ASSIGN_OR_RETURN(batch, ReadFeed(tx, source_, after, kBatch));
-        return absl::OkStatus();
-      });
-      if (!status.ok()) {
-        log::Error("feed cannot be read", {{"status", status}});
-        stream->End(rpc::ToGrpcStatus(status));
-        continue;
+      if (stop) {
+        stream->EndWith(rpc::ToGrpcStatus(Draining()));
+      } else {
+        more = Serve(*stream) || more;
       }
-      more = more || batch.size() == kBatch;
-      stream->Offer(batch);
     }
+    if (stop) return;
     if (more) Notify();
   }
+}
+
+bool FeedService::Serve(Stream& stream) {
+  std::optional<Position> after = stream.NextRead();
+  if (!after.has_value()) return false;
+  auto batch = ReadOn(*after);
+  if (batch.ok()) return stream.Offer(*after, *std::move(batch));
+  log::Error("a follower cannot be served", {{"status", batch.status()}});
+  stream.EndWith(rpc::ToGrpcStatus(batch.status()));
+  return false;
+}
+
+absl::StatusOr<std::vector<FollowResponse>> FeedService::ReadOn(Position& after) {
+  std::vector<FollowResponse> batch;
+  RETURN_IF_ERROR(db_->Read(
+      [&](sql::Transaction& tx) -> absl::Status {
+        ASSIGN_OR_RETURN(const Position last, LastPosition(tx));
+        if (after.epoch() == 0 && after.n() == 0) after.set_epoch(last.epoch());
+        if (after.epoch() != last.epoch() || after.n() > last.n()) {
+          return MakeError(absl::StatusCode::kFailedPrecondition, "FEED_EPOCH_UNKNOWN",
+                           "the position is not of this feed: it was restored or replaced");
+        }
+        if (after.n() == last.n()) return absl::OkStatus();
+        ASSIGN_OR_RETURN(batch, ReadFeed(tx, source_, after, kBatch));
+        return absl::OkStatus();
+      },
+      absl::Now() + kReadTimeout));
+  return batch;
 }
 
 }  // namespace lgsp::events

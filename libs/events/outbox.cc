@@ -14,15 +14,18 @@ using lgsp::events::v1::Position;
 
 absl::Status Outbox::Add(sql::Transaction& tx, const NewEvent& event) const {
   std::string payload;
-  if (!google::protobuf::util::MessageToJsonString(*event.data, &payload).ok()) {
-    return MakeError(absl::StatusCode::kInvalidArgument, "EVENT_INVALID", "the event is not UTF-8");
+  if (!google::protobuf::util::MessageToJsonString(*event.data, &payload).ok() ||
+      payload.size() > kMaxEventBytes) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "EVENT_INVALID",
+                     "the event is too large or has no JSON form",
+                     {{"type", event.data->GetDescriptor()->full_name()}});
   }
   const std::string collection = event.subject.substr(0, event.subject.find('/'));
   return tx
       .Execute(
           "INSERT INTO feed (position, id, aggregatetype, aggregateid, type, payload, revision, "
-          "time, "
-          "audience, traceparent) VALUES ((SELECT COALESCE(MAX(position), 0) + 1 FROM feed), :id, "
+          "time, audience, traceparent) VALUES ((SELECT COALESCE(MAX(position), 0) + 1 FROM feed), "
+          ":id, "
           ":aggregatetype, :aggregateid, :type, :payload, :revision, :time, :audience, "
           ":traceparent)",
           {{"id", NewUuid(*clock_)},
@@ -48,7 +51,8 @@ absl::StatusOr<Position> LastPosition(sql::Transaction& tx) {
 }
 
 absl::Status EnsureEpoch(sql::Database& db) {
-  // 48 random bits: two databases never share an epoch by chance, and JSON numbers hold it.
+  // 48 random bits beneath a 1: two databases never share an epoch by chance, it is never 0, and
+  // JSON numbers hold it.
   int64_t epoch = 1;
   for (const char c : keys::RandomBytes(6)) epoch = (epoch << 8) | static_cast<unsigned char>(c);
   return db.Run([&](sql::Transaction& tx) {

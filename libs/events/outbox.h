@@ -28,21 +28,27 @@ struct NewEvent {
   const google::protobuf::Message* data = nullptr;
 };
 
+// An event larger than this, as JSON, is a mistake: events say that something happened, not what it
+// consists of.
+inline constexpr size_t kMaxEventBytes = 64 << 10;
+
 // The only way to publish. Thread-safe, without state.
 class Outbox {
  public:
   explicit Outbox(const Clock* clock) : clock_(clock) {}
 
-  // ALREADY_EXISTS when the aggregate has an event of this revision.
+  // ALREADY_EXISTS when the aggregate has an event of this revision; INVALID_ARGUMENT EVENT_INVALID
+  // when it is too large or has no JSON form.
   absl::Status Add(sql::Transaction& tx, const NewEvent& event) const;
 
  private:
   const Clock* const clock_;
 };
 
-// The last position, and the epoch (made when it is asked for the first time).
-absl::StatusOr<lgsp::events::v1::Position> LastPosition(sql::Transaction& tx);
+// Makes the epoch of this database, unless it has one.
 absl::Status EnsureEpoch(sql::Database& db);
+// The position of the last event; n is 0 when there is none, epoch 0 when none was made.
+absl::StatusOr<lgsp::events::v1::Position> LastPosition(sql::Transaction& tx);
 
 // At most `limit` events after `after`, in order. `source` as in Event.source.
 absl::StatusOr<std::vector<lgsp::events::v1::FollowResponse>> ReadFeed(

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <filesystem>
 #include <thread>
 
 #include "absl/strings/match.h"
@@ -52,7 +53,10 @@ class Certificates {
     authority_file = absl::StrCat(name, "/ca.pem");
     REQUIRE(config::WriteFile(authority_file, authority_.certificate_pem).ok());
   }
-  ~Certificates() { std::remove(authority_file.c_str()); }
+  ~Certificates() {
+    std::error_code ignored;
+    std::filesystem::remove_all(config::FolderOf(authority_file), ignored);
+  }
 
   static keys::CertifiedKey Authority() {
     return *keys::MakeAuthority("test", absl::Now() - absl::Hours(1), absl::Now() + absl::Hours(1));

@@ -11,6 +11,7 @@
 #include "libs/auth/auth.h"
 #include "libs/rpc/channel.h"
 #include "libs/status/status.h"
+#include "libs/testing/metric_value.h"
 #include "libs/testing/platform.h"
 
 namespace lgsp::rpc {
@@ -96,13 +97,14 @@ TEST_CASE("callers arrive verified, errors with their details, and all is counte
   CHECK(std::string(unlisted.message()).find("CALL_NOT_LISTED") == 0);
 
   const auto handled = [&](absl::string_view code) {
-    return platform.Metric(absl::StrCat("grpc_server_handled_total{grpc_code=\"", code,
-                                        "\",grpc_method=\"ListDossierCounts\",grpc_service=\"",
-                                        kName, "\"}"));
+    return testing::MetricValue(
+        platform.metrics(),
+        absl::StrCat("grpc_server_handled_total{grpc_code=\"", code,
+                     "\",grpc_method=\"ListDossierCounts\",grpc_service=\"", kName, "\"}"));
   };
   CHECK(handled("OK") == 2);
   CHECK(handled("INVALID_ARGUMENT") == 1);
-  CHECK(platform.Metric("rpc_refused_total") == 2);
+  CHECK(testing::MetricValue(platform.metrics(), "rpc_refused_total") == 2);
 }
 
 TEST_CASE("a peer that is not the service meant is not talked to") {

@@ -31,7 +31,7 @@ absl::StatusOr<Result> One(Database& database, bool read, absl::string_view sql,
 
 }  // namespace
 
-TestDatabase::TestDatabase(Database::Engine engine, Options options) : options_(options) {
+TestDatabase::TestDatabase(Database::Engine engine, const Options& options) : options_(options) {
   if (engine == Database::Engine::kSqlite) {
     folder_ = (std::filesystem::temp_directory_path() / "lgsp-sql-XXXXXX").string();
     REQUIRE(mkdtemp(folder_.data()) != nullptr);
@@ -127,7 +127,7 @@ absl::Status Occupant::Leave() {
   return status_;
 }
 
-Crowd::Crowd(int n, std::function<absl::Status(int)> work) : answers_(n) {
+Crowd::Crowd(int n, const std::function<absl::Status(int)>& work) : answers_(n) {
   for (int i = 0; i < n; ++i) {
     threads_.emplace_back([this, i, work] { answers_[i] = work(i); });
   }

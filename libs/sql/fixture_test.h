@@ -24,7 +24,7 @@ inline constexpr absl::Duration kPatience = absl::Seconds(30);
 // A new, empty database, gone with this object.
 class TestDatabase {
  public:
-  explicit TestDatabase(Database::Engine engine, Options options = {});
+  explicit TestDatabase(Database::Engine engine, const Options& options = {});
   ~TestDatabase();
 
   Database& operator*() { return *database_; }
@@ -88,7 +88,7 @@ class Occupant {
 // answered.
 class Crowd {
  public:
-  Crowd(int n, std::function<absl::Status(int)> work);
+  Crowd(int n, const std::function<absl::Status(int)>& work);
   ~Crowd() { Join(); }
   const std::vector<absl::Status>& Join();
 

@@ -78,8 +78,8 @@ TEST_CASE("a migration that fails leaves nothing of itself") {
 
 TEST_CASE("several processes migrate at once") {
   TestDatabase db(GENERATE(from_range(kBothEngines)));
-  std::vector<std::unique_ptr<Database>> processes;
-  for (int i = 0; i < 4; ++i) processes.push_back(db.OpenAnother());
+  std::vector<std::unique_ptr<Database>> processes(4);
+  for (auto& process : processes) process = db.OpenAnother();
   Crowd crowd(4, [&](int i) { return processes[i]->Migrate({kFirst, kSecond, kThird}); });
   for (const absl::Status& status : crowd.Join()) {
     INFO(status);

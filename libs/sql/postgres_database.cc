@@ -112,6 +112,7 @@ absl::StatusOr<const PostgresConnection::Statement*> PostgresConnection::Prepare
   StatementText text = NumberParameters(sql, '$');
   ASSIGN_OR_RETURN(const std::vector<const Value*> values, InOrder(text.names, params));
   std::vector<Oid> types;
+  types.reserve(values.size());
   for (const Value* value : values) types.push_back(TypeOf(*value));
   Statement statement{absl::StrCat("s", ++prepared_), std::move(text.names)};
   const ResultPtr result(PQprepare(connection_.get(), statement.id.c_str(), text.sql.c_str(),

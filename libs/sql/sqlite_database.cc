@@ -309,7 +309,7 @@ SqliteDatabase::Request* SqliteDatabase::Next() {
 absl::Status SqliteDatabase::RunInSavepoint(Body body) {
   for (int attempt = 1;; ++attempt) {
     RETURN_IF_ERROR(writer_->Command("SAVEPOINT request"));
-    const absl::Status status = writer_->RunBody(body);
+    absl::Status status = writer_->RunBody(body);
     if (status.ok()) return writer_->Command("RELEASE request");
     if (!writer_->in_transaction()) return status;
     // What cannot be undone alone must not be committed with the others.

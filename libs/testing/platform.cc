@@ -1,15 +1,9 @@
 #include "libs/testing/platform.h"
 
 #include <catch2/catch.hpp>
-#include <cstdlib>
-#include <filesystem>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "libs/auth/auth.h"
-#include "libs/config/config.h"
 #include "libs/rpc/channel.h"
 
 namespace lgsp::testing {
@@ -18,22 +12,6 @@ namespace {
 constexpr absl::Duration kValidity = absl::Hours(1);
 
 }  // namespace
-
-TemporaryFolder::TemporaryFolder()
-    : path_((std::filesystem::temp_directory_path() / "lgsp-test-XXXXXX").string()) {
-  REQUIRE(mkdtemp(path_.data()) != nullptr);
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-std::string TemporaryFolder::Write(absl::string_view file, absl::string_view content) const {
-  const std::string path = absl::StrCat(path_, "/", file);
-  REQUIRE(config::WriteFile(path, content, 0600).ok());
-  return path;
-}
 
 Platform::Platform(absl::string_view calls) {
   const absl::Time now = clock_.SecurityNow();
@@ -95,26 +73,6 @@ std::string Platform::CallerJws(absl::string_view service, lgsp::auth::v1::Calle
   const auto jws = auth::SignCaller(std::move(caller), signer_, clock_);
   REQUIRE(jws.ok());
   return *jws;
-}
-
-keys::KeyRing Platform::Keys() {
-  auto ring =
-      keys::KeyRing::FromFile(folder_.Write("keys", keys::KeyRing::NewLine("test-2026")));
-  INFO(ring.status());
-  REQUIRE(ring.ok());
-  return *std::move(ring);
-}
-
-double Platform::Metric(absl::string_view name_and_labels) const {
-  const std::string text = metrics_.Text();
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    double value = 0;
-    if (absl::ConsumePrefix(&line, name_and_labels) && absl::ConsumePrefix(&line, " ") &&
-        absl::SimpleAtod(line, &value)) {
-      return value;
-    }
-  }
-  return 0;
 }
 
 }  // namespace lgsp::testing

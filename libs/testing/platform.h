@@ -2,8 +2,6 @@
 // clients over mutual TLS.
 #pragma once
 
-#include <grpcpp/grpcpp.h>
-
 #include <map>
 #include <memory>
 #include <string>
@@ -12,33 +10,18 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "libs/clock/clock.h"
-#include "libs/keys/envelope.h"
 #include "libs/keys/jws.h"
 #include "libs/keys/x509.h"
 #include "libs/metrics/metrics.h"
+#include "libs/rpc/channel.h"
 #include "libs/rpc/config.pb.h"
 #include "libs/rpc/server.h"
+#include "libs/testing/files.h"
 
 namespace lgsp::testing {
 
-// A new folder under the system's temporary one, removed with everything in it.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::string& path() const { return path_; }
-  // Writes `file` in it with mode 0600; returns its path.
-  std::string Write(absl::string_view file, absl::string_view content) const;
-
- private:
-  std::string path_;
-};
-
 // A folder with an authority, the key that signs `lgsp-caller`, call rules, and certificates of the
-// services that were asked for. What fails, fails the test.
+// services that were asked for. What fails, fails the test. Not thread-safe.
 class Platform {
  public:
   // `calls`: libs/rpc/calls.proto as textproto.
@@ -47,8 +30,6 @@ class Platform {
   const TemporaryFolder& folder() const { return folder_; }
   // Those of every server started here.
   metrics::Registry& metrics() { return metrics_; }
-  // The value of one of them as Prometheus shows it (`name{label="x"}`); 0 when there is none.
-  double Metric(absl::string_view name_and_labels) const;
 
   // The configuration of a service, with its certificate; it listens on a free port.
   rpc::RpcConfig ConfigOf(absl::string_view service);
@@ -63,9 +44,6 @@ class Platform {
 
   // `lgsp-caller` as the gateway sends it: `caller` for the gRPC service `service`.
   std::string CallerJws(absl::string_view service, lgsp::auth::v1::Caller caller);
-
-  // A key ring with one key.
-  keys::KeyRing Keys();
 
  private:
   TemporaryFolder folder_;

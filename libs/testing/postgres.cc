@@ -4,11 +4,12 @@
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -47,16 +48,18 @@ const passwd* ServerUser() {
   return user;
 }
 
-// Between fork and exec: only calls that are safe there.
-[[noreturn]] void Become(char* const* argv, const passwd* user, const char* log, pid_t parent) {
+// Between fork and exec: only calls that are safe there. `death_signal` comes when the parent dies.
+[[noreturn]] void Become(char* const* argv, const passwd* user, const char* log, pid_t parent,
+                         int death_signal) {
   if (user != nullptr &&
       (setgroups(0, nullptr) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0)) {
     _exit(126);
   }
   // After the change of user, which resets it.
-  prctl(PR_SET_PDEATHSIG, SIGQUIT);
+  prctl(PR_SET_PDEATHSIG, death_signal);
   if (getppid() != parent) _exit(125);
   const int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+  if (fd < 0) _exit(124);
   dup2(fd, STDOUT_FILENO);
   dup2(fd, STDERR_FILENO);
   close_range(STDERR_FILENO + 1, ~0U, 0);
@@ -65,7 +68,7 @@ const passwd* ServerUser() {
 }
 
 pid_t Spawn(const std::string& tool, const std::vector<std::string>& arguments,
-            const std::string& log) {
+            const std::string& log, int death_signal) {
   const std::string path = absl::StrCat(LGSP_POSTGRES_BIN, "/", tool);
   std::vector<char*> argv = {const_cast<char*>(path.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -73,7 +76,7 @@ pid_t Spawn(const std::string& tool, const std::vector<std::string>& arguments,
   const passwd* user = ServerUser();
   const pid_t parent = getpid();
   const pid_t child = fork();
-  if (child == 0) Become(argv.data(), user, log.c_str(), parent);
+  if (child == 0) Become(argv.data(), user, log.c_str(), parent, death_signal);
   return child;
 }
 
@@ -146,7 +149,7 @@ absl::Status PostgresCluster::StartServer() {
   server_ = Spawn("postgres",
                   {"-D", data, "-k", folder_, "-c", "listen_addresses=", "-c", "fsync=off", "-c",
                    "shared_buffers=16MB", "-c", "max_connections=60"},
-                  folder_ + "/log");
+                  folder_ + "/log", SIGQUIT);
   const absl::Time deadline = absl::Now() + kStartTimeout;
   // The server writes its state into the last line.
   while (!absl::StrContains(ReadFile(state), "\nready ")) {
@@ -162,7 +165,7 @@ absl::Status PostgresCluster::StartServer() {
 
 absl::Status PostgresCluster::RunTool(absl::string_view tool,
                                       const std::vector<std::string>& arguments) {
-  const pid_t child = Spawn(std::string(tool), arguments, folder_ + "/log");
+  const pid_t child = Spawn(std::string(tool), arguments, folder_ + "/log", SIGKILL);
   int outcome = -1;
   if (child > 0) waitpid(child, &outcome, 0);
   return outcome == 0 ? absl::OkStatus() : NotStarted(tool);

@@ -17,8 +17,7 @@
 #include "services/dossiers/portal_client.h"
 #include "services/dossiers/portal_sync.h"
 
-ABSL_FLAG(std::string, config, "",
-          "configuration file (services/dossiers/config.proto as textproto)");
+ABSL_FLAG(std::string, config, "", "textproto of services/dossiers/config.proto");
 
 namespace lgsp::dossiers {
 namespace {
@@ -43,20 +42,15 @@ absl::Status Serve(const std::string& config_file) {
 
   ASSIGN_OR_RETURN(const auto gateway, rpc::Connect(config.rpc(), base, config.gateway()));
   durable::CallWorker portal(
-      db.get(), &subject_keys, &clock, &metrics,
-      {.kind = kPortalSyncKind,
-       .threads = kPortalSyncThreads,
-       .attempt_timeout = kPortalSyncTimeout},
+      db.get(), &subject_keys, &clock, &metrics, PortalSyncOptions(),
       [&](const durable::Call& call, absl::Time deadline) {
         return CallPortal(gateway, call, deadline);
       },
-      [&](sql::Transaction& tx, const durable::Call& call, const absl::Status& outcome) {
+      [&](auto& tx, const durable::Call& call, const absl::Status& outcome) {
         return RecordPortalSync(tx, call, outcome, clock.CivilNow());
       });
   const durable::PeriodicJob sweep("expired answers", kSweepInterval, [&] {
-    return db->Run([&](sql::Transaction& tx) {
-      return durable::DeleteExpiredAnswers(tx, clock.CivilNow()).status();
-    });
+    return durable::DeleteExpiredAnswers(*db, clock.CivilNow());
   });
   events::FeedService feed(db.get(), "//dossiers.lgsp", &metrics);
   DossierService service({db.get(), &subject_keys, &catalogue, &clock, [&] {

@@ -3,6 +3,7 @@
 #include "libs/clock/clock.h"
 #include "libs/status/status.h"
 #include "services/dossiers/lifecycle.h"
+#include "services/dossiers/limits.h"
 
 namespace lgsp::dossiers {
 namespace {
@@ -58,6 +59,12 @@ void SetTimes(const Dossier& dossier, SyncDossierRequest& request) {
 }
 
 }  // namespace
+
+durable::CallWorker::Options PortalSyncOptions() {
+  return {.kind = kPortalSyncKind,
+          .threads = kPortalSyncThreads,
+          .attempt_timeout = kPortalSyncTimeout};
+}
 
 SyncDossierRequest ToPortal(const Catalogue& catalogue, const Dossier& dossier,
                             const std::vector<Transition>& transitions) {

@@ -19,6 +19,9 @@ namespace lgsp::dossiers {
 // Kind of the outward calls.
 inline constexpr char kPortalSyncKind[] = "portal-sync";
 
+// How the calls are made.
+durable::CallWorker::Options PortalSyncOptions();
+
 // PURE: the state the portal shall show. A dossier refused before acceptance is known there by its
 // UUID.
 lgsp::national::v1::SyncDossierRequest ToPortal(

@@ -12,8 +12,7 @@
 #include "services/insights/insights_service.h"
 #include "services/insights/migrations.h"
 
-ABSL_FLAG(std::string, config, "",
-          "configuration file (services/insights/config.proto as textproto)");
+ABSL_FLAG(std::string, config, "", "textproto of services/insights/config.proto");
 
 namespace lgsp::insights {
 namespace {

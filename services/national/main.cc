@@ -13,8 +13,7 @@
 #include "services/national/portal_service.h"
 #include "services/national/portal_sync.h"
 
-ABSL_FLAG(std::string, config, "",
-          "configuration file (services/national/config.proto as textproto)");
+ABSL_FLAG(std::string, config, "", "textproto of services/national/config.proto");
 
 namespace lgsp::national {
 namespace {

@@ -374,7 +374,7 @@ TEST_CASE("many dossiers at once through a portal that fails often end right") {
   SimProcess sim({"--faults", "30", "--delay-seconds", "0.1"});
   Adapter adapter(sim);
   std::vector<std::string> numbers;
-  numbers.reserve(kThreads * kDossiersEach);
+  numbers.reserve(size_t{kThreads} * kDossiersEach);
   for (int i = 0; i < kThreads * kDossiersEach; ++i) numbers.push_back(NewNumber());
   std::vector<PortalDossier> stages[3];
   for (const std::string& number : numbers) {

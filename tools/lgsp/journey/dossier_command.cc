@@ -12,6 +12,7 @@
 #include "tools/lgsp/journey/patience.h"
 #include "tools/lgsp/journey/platform_client.h"
 #include "tools/lgsp/output.h"
+#include "tools/lgsp/readiness.h"
 
 namespace lgsp::cli {
 namespace {
@@ -32,6 +33,12 @@ struct ShowOptions {
 absl::StatusOr<DossierView> Fetch(const ShowOptions& options) {
   ASSIGN_OR_RETURN(const DataFolder folder, DataFolder::Open(options.folder));
   ASSIGN_OR_RETURN(const auto client, PlatformClient::Connect(folder, options.system));
+  // Else it would wait for the whole limit.
+  if (!IsListening(client->address())) {
+    return MakeError(absl::StatusCode::kUnavailable, "NOT_RUNNING",
+                     absl::StrCat("no gateway at ", client->address(), ": start it with `lgsp up ",
+                                  folder.root(), "`"));
+  }
   Patience patience(absl::Now() + kShowLimit);
   dossiers::v1::GetDossierRequest get;
   get.set_name(absl::StartsWith(options.dossier, kCollection)

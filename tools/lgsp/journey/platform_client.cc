@@ -44,6 +44,8 @@ absl::StatusOr<std::unique_ptr<PlatformClient>> PlatformClient::Connect(const Da
 
 void PlatformClient::Prepare(absl::string_view unit, grpc::ClientContext* context) {
   rpc::SetDeadline(*context, kCallTimeout);
+  // A call that waits keeps its thread polling, so that a broken connection comes up again at once.
+  context->set_wait_for_ready(true);
   if (unit.empty()) return;
   context->AddMetadata("lgsp-officer", absl::StrCat(kOfficer, "; ", unit, "; ", kRoles));
 }

@@ -1,0 +1,277 @@
+// CallWorker one attempt at a time: what is due, in which order, what becomes of an outcome.
+#include "libs/durable/calls.h"
+
+#include <catch2/catch.hpp>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "libs/durable/fixture_test.h"
+#include "libs/status/status.h"
+#include "libs/testing/metric_value.h"
+
+namespace lgsp::durable {
+namespace {
+
+using sql::kBothEngines;
+using sql::ReadInt;
+using sql::ReadOne;
+using sql::RunOne;
+
+constexpr int64_t kOpen = 0, kDone = 1, kFailed = 2;
+
+// What a worker did, in order: `<call id> <code of the outcome>`.
+using Journal = std::vector<std::string>;
+
+// Answers every call with `outcome` and keeps a journal of what was made.
+CallWorker::Perform Answering(Journal& made, const absl::Status& outcome = absl::OkStatus()) {
+  return [&made, outcome](const Call& call, absl::Time) {
+    made.push_back(call.id);
+    return outcome;
+  };
+}
+
+CallWorker::Record Recording(Journal& recorded) {
+  return [&recorded](sql::Transaction&, const Call& call, const absl::Status& outcome) {
+    recorded.push_back(absl::StrCat(call.id, " ", absl::StatusCodeToString(outcome.code())));
+    return absl::OkStatus();
+  };
+}
+
+TEST_CASE("a call is made once, with its request, and stored sealed") {
+  CallsFixture fixture(GENERATE(from_range(kBothEngines)));
+  fixture.AddSubject("dossiers/a");
+  REQUIRE(fixture.AddCall("c1", "dossiers/a", 7).ok());
+  const auto stored = ReadOne(*fixture.db, "SELECT request FROM calls");
+  REQUIRE(stored.ok());
+  CHECK_FALSE(absl::StrContains(stored->rows[0].Blob(0), "request of c1"));
+
+  std::vector<Call> made;
+  Journal recorded;
+  absl::Time deadline;
+  const absl::Time before = absl::Now();
+  const auto worker = fixture.NewWorker(
+      [&](const Call& call, absl::Time until) {
+        made.push_back(call);
+        deadline = until;
+        return absl::OkStatus();
+      },
+      Recording(recorded));
+  CHECK(*worker->RunOnce() == 1);
+  REQUIRE(made.size() == 1);
+  CHECK(made[0].id == "c1");
+  CHECK(made[0].subject == "dossiers/a");
+  CHECK(made[0].sequence == 7);
+  CHECK(made[0].request == "request of c1");
+  CHECK(made[0].attempts == 1);
+  // Of the machine's clock, whatever the others say.
+  CHECK(deadline >= before + absl::Seconds(60));
+  CHECK(deadline <= absl::Now() + absl::Seconds(60));
+  CHECK(recorded == Journal{"c1 OK"});
+  CHECK(fixture.StateOf("c1") == kDone);
+  CHECK(*worker->RunOnce() == 0);
+  CHECK(testing::MetricValue(fixture.metrics,
+                             "calls_attempts_total{kind=\"test-sync\",outcome=\"ok\"}") == 1);
+}
+
+TEST_CASE("calls of another kind are left alone, and a sequence is used once") {
+  CallsFixture fixture(GENERATE(from_range(kBothEngines)));
+  fixture.AddSubject("dossiers/a");
+  REQUIRE(fixture.AddCall("c1", "dossiers/a", 1).ok());
+  CHECK(absl::IsAlreadyExists(fixture.AddCall("c2", "dossiers/a", 1)));
+  Journal made;
+  const auto other = fixture.NewWorker(Answering(made), NothingRecorded, {.kind = "other"});
+  CHECK(*other->RunOnce() == 0);
+  CHECK(fixture.StateOf("c1") == kOpen);
+}
+
+TEST_CASE("calls of one subject go in order, those of others do not wait") {
+  CallsFixture fixture(GENERATE(from_range(kBothEngines)));
+  fixture.AddSubject("dossiers/a");
+  fixture.AddSubject("dossiers/b");
+  REQUIRE(fixture.AddCall("a3", "dossiers/a", 3).ok());
+  REQUIRE(fixture.AddCall("a1", "dossiers/a", 1).ok());
+  REQUIRE(fixture.AddCall("a2", "dossiers/a", 2).ok());
+  REQUIRE(fixture.AddCall("b9", "dossiers/b", 9).ok());
+  Journal made;
+  absl::Status of_a1 = absl::UnavailableError("down");
+  const auto worker = fixture.NewWorker(
+      [&](const Call& call, absl::Time) {
+        made.push_back(call.id);
+        return call.id == "a1" ? of_a1 : absl::OkStatus();
+      },
+      NothingRecorded);
+  REQUIRE(*worker->RunOnce() == 2);
+  std::sort(made.begin(), made.end());
+  CHECK(made == Journal{"a1", "b9"});
+  made.clear();
+  of_a1 = absl::OkStatus();
+  CHECK(*worker->RunOnce() == 0);
+  fixture.clock.security.Advance(absl::Milliseconds(250));
+  CHECK(*worker->RunOnce() == 3);
+  CHECK(made == Journal{"a1", "a2", "a3"});
+}
+
+TEST_CASE("a call that fails is made again, later each time") {
+  CallsFixture fixture(GENERATE(from_range(kBothEngines)));
+  fixture.AddSubject("dossiers/a");
+  REQUIRE(fixture.AddCall("c1", "dossiers/a", 1).ok());
+  Journal made;
+  const auto worker = fixture.NewWorker(
+      Answering(made, absl::UnavailableError("down")), NothingRecorded,
+      {.kind = kKind, .first_backoff = absl::Seconds(1), .longest_backoff = absl::Seconds(60)});
+  REQUIRE(*worker->RunOnce() == 1);
+  for (const int wait : {1, 2, 4, 8, 16, 32, 60, 60, 60}) {
+    fixture.clock.security.Advance(absl::Seconds(wait) - absl::Microseconds(1));
+    // Civil time has no say.
+    fixture.clock.civil.Advance(absl::Hours(24 * 30));
+    REQUIRE(*worker->RunOnce() == 0);
+    fixture.clock.security.Advance(absl::Microseconds(1));
+    REQUIRE(*worker->RunOnce() == 1);
+  }
+  CHECK(made.size() == 10);
+  CHECK(fixture.StateOf("c1") == kOpen);
+}
+
+TEST_CASE("only INVALID_ARGUMENT and DATA_LOSS are final; then the next of the subject goes") {
+  CallsFixture fixture(GENERATE(from_range(kBothEngines)));
+  for (int code = 1; code <= 16; ++code) {
+    const absl::Status outcome(static_cast<absl::StatusCode>(code), "as told");
+    const bool final = absl::IsInvalidArgument(outcome) || absl::IsDataLoss(outcome);
+    const std::string subject = absl::StrCat("dossiers/", code);
+    const std::string id = absl::StrCat("first", code);
+    fixture.AddSubject(subject);
+    REQUIRE(fixture.AddCall(id, subject, 1).ok());
+    REQUIRE(fixture.AddCall(absl::StrCat("second", code), subject, 2).ok());
+    INFO(outcome);
+    Journal made, recorded;
+    const auto worker = fixture.NewWorker(
+        [&](const Call& call, absl::Time) {
+          made.push_back(call.id);
+          return call.id == id ? outcome : absl::OkStatus();
+        },
+        Recording(recorded));
+    CHECK(*worker->RunOnce() == (final ? 2 : 1));
+    CHECK(recorded[0] == absl::StrCat(id, " ", absl::StatusCodeToString(outcome.code())));
+    CHECK(fixture.StateOf(id) == (final ? kFailed : kOpen));
+    CHECK(fixture.StateOf(absl::StrCat("second", code)) == (final ? kDone : kOpen));
+  }
+}
+
+TEST_CASE("an outcome that cannot be recorded leaves nothing, and the call is made again") {
+  CallsFixture fixture(GENERATE(from_range(kBothEngines)));
+  fixture.AddSubject("dossiers/a");
+  REQUIRE(fixture.AddCall("c1", "dossiers/a", 1).ok());
+  REQUIRE(RunOne(*fixture.db, "CREATE TABLE effects (id TEXT NOT NULL)").ok());
+  Journal made;
+  bool dies = true;
+  const auto worker = fixture.NewWorker(
+      Answering(made), [&](sql::Transaction& tx, const Call& call, const absl::Status&) {
+        const absl::Status status =
+            tx.Execute("INSERT INTO effects (id) VALUES (:id)", {{"id", call.id}}).status();
+        return status.ok() && dies ? absl::InternalError("dies here") : status;
+      });
+  // As a process that ends between the call and the commit of its outcome.
+  CHECK_FALSE(worker->RunOnce().ok());
+  CHECK(ReadInt(*fixture.db, "SELECT COUNT(*) FROM effects") == 0);
+  dies = false;
+  // The claim holds for the time of an attempt and the margin.
+  fixture.clock.security.Advance(absl::Seconds(60) + kClaimMargin);
+  CHECK(*worker->RunOnce() == 0);
+  fixture.clock.security.Advance(absl::Microseconds(1));
+  CHECK(*worker->RunOnce() == 1);
+  CHECK(made == Journal{"c1", "c1"});
+  CHECK(ReadInt(*fixture.db, "SELECT COUNT(*) FROM effects") == 1);
+  CHECK(ReadInt(*fixture.db, "SELECT attempts FROM calls") == 2);
+  CHECK(fixture.StateOf("c1") == kDone);
+}
+
+TEST_CASE(
+    "a claim keeps others away until it runs out; then the one who was late records nothing") {
+  CallsFixture fixture(GENERATE(from_range(kBothEngines)));
+  fixture.AddSubject("dossiers/a");
+  REQUIRE(fixture.AddCall("c1", "dossiers/a", 1).ok());
+  const auto other_db = fixture.db.OpenAnother();
+  absl::Notification begun, go;
+  Journal late_recorded, made, recorded;
+  const auto late = fixture.NewWorker(
+      [&](const Call&, absl::Time) {
+        begun.Notify();
+        go.WaitForNotificationWithTimeout(sql::kPatience);
+        return absl::InvalidArgumentError("refused");
+      },
+      Recording(late_recorded));
+  CallWorker other(other_db.get(), &fixture.keys, &fixture.clock, &fixture.metrics, {.kind = kKind},
+                   Answering(made), Recording(recorded));
+  absl::StatusOr<int> late_made = 0;
+  std::thread thread([&] { late_made = late->RunOnce(); });
+  CHECK(begun.WaitForNotificationWithTimeout(sql::kPatience));
+  // A year of the simulation does not end a claim.
+  fixture.clock.civil.Advance(absl::Hours(24 * 365));
+  CHECK(*other.RunOnce() == 0);
+  fixture.clock.security.Advance(absl::Seconds(76));
+  CHECK(*other.RunOnce() == 1);
+  go.Notify();
+  thread.join();
+  CHECK(*late_made == 1);
+  CHECK(late_recorded.empty());
+  CHECK(made == Journal{"c1"});
+  CHECK(recorded == Journal{"c1 OK"});
+  CHECK(fixture.StateOf("c1") == kDone);
+}
+
+TEST_CASE("calls that cannot be read do not hold the others") {
+  CallsFixture fixture(GENERATE(from_range(kBothEngines)));
+  for (const char* id : {"erased", "damaged", "foreign", "good"}) {
+    fixture.AddSubject(absl::StrCat("dossiers/", id));
+    REQUIRE(fixture.AddCall(id, absl::StrCat("dossiers/", id), 1).ok());
+  }
+  fixture.Erase("dossiers/erased");
+  REQUIRE(RunOne(*fixture.db, "UPDATE calls SET request = :bytes WHERE id = 'damaged'",
+                 {{"bytes", sql::Bytes{std::string(64, 'x')}}})
+              .ok());
+  REQUIRE(
+      RunOne(*fixture.db, "UPDATE data_keys SET kek_id = 'gone' WHERE subject = 'dossiers/foreign'")
+          .ok());
+  Journal made, recorded;
+  const auto worker = fixture.NewWorker(Answering(made), Recording(recorded));
+  CHECK(*worker->RunOnce() == 4);
+  CHECK(made == Journal{"good"});
+  std::sort(recorded.begin(), recorded.end());
+  CHECK(recorded ==
+        Journal{"damaged DATA_LOSS", "erased NOT_FOUND", "foreign FAILED_PRECONDITION", "good OK"});
+  CHECK(fixture.StateOf("erased") == kFailed);
+  CHECK(fixture.StateOf("damaged") == kFailed);
+  // Its key may be given to the process yet.
+  CHECK(fixture.StateOf("foreign") == kOpen);
+}
+
+TEST_CASE("a partner that says NOT_FOUND is asked again: that is no erasure") {
+  CallsFixture fixture(sql::Database::Engine::kSqlite);
+  fixture.AddSubject("dossiers/a");
+  REQUIRE(fixture.AddCall("c1", "dossiers/a", 1).ok());
+  Journal made;
+  const auto worker = fixture.NewWorker(
+      Answering(made, MakeError(absl::StatusCode::kNotFound, "DATA_KEY_ERASED", "theirs")),
+      NothingRecorded);
+  CHECK(*worker->RunOnce() == 1);
+  CHECK(fixture.StateOf("c1") == kOpen);
+}
+
+TEST_CASE("RunOnce ends") {
+  CallsFixture fixture(sql::Database::Engine::kSqlite);
+  fixture.AddSubject("dossiers/a");
+  for (int i = 0; i < kMaxAttemptsInARow + 3; ++i) {
+    REQUIRE(fixture.AddCall(absl::StrCat("c", i), "dossiers/a", i).ok());
+  }
+  Journal made;
+  const auto worker = fixture.NewWorker(Answering(made), NothingRecorded);
+  CHECK(*worker->RunOnce() == kMaxAttemptsInARow);
+  CHECK(*worker->RunOnce() == 3);
+  CHECK(fixture.CountOf(kDone) == kMaxAttemptsInARow + 3);
+}
+
+}  // namespace
+}  // namespace lgsp::durable

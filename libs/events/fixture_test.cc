@@ -1,0 +1,170 @@
+#include "libs/events/fixture_test.h"
+
+#include <catch2/catch.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "lgsp/dossiers/v1/events.pb.h"
+#include "libs/auth/auth.h"
+#include "libs/events/migrations.h"
+#include "libs/rpc/server.h"
+#include "libs/status/status.h"
+#include "libs/testing/metric_value.h"
+
+namespace lgsp::events {
+
+using lgsp::events::v1::Feed;
+using lgsp::events::v1::FollowRequest;
+using lgsp::events::v1::FollowResponse;
+
+Publisher::Publisher(FeedOptions options, int port)
+    : options_(options),
+      port_(port),
+      platform_(
+          "rules { caller: 'insights' service: 'lgsp.events.v1.Feed' methods: 'Follow' }"
+          "rules { caller: 'gateway' service: 'lgsp.events.v1.Feed' methods: 'Follow' }"),
+      db_(sql::Database::Engine::kSqlite),
+      clock_(absl::FromUnixSeconds(1'900'000'000)),
+      outbox_(&clock_) {
+  REQUIRE(db_->Migrate(Migrations()).ok());
+  REQUIRE(EnsureEpoch(*db_).ok());
+  Start();
+}
+
+void Publisher::Start() {
+  feed_ = std::make_unique<FeedService>(&*db_, kSource, &platform_.metrics(), options_);
+  server_ = platform_.Start("dossiers", {{kFeed, feed_.get()}}, port_);
+}
+
+void Publisher::Stop() {
+  if (server_ == nullptr) return;
+  feed_->Stop();
+  server_->Drain(sql::kPatience);
+  server_.reset();
+  feed_.reset();
+}
+
+absl::Status Publisher::Add(sql::Transaction& tx, const TestEvent& event) const {
+  lgsp::dossiers::v1::DossierSubmitted data;
+  data.set_dossier(event.subject);
+  data.set_procedure(std::string(event.padding, 'p'));
+  return outbox_.Add(
+      tx, {event.subject, event.revision, clock_.CivilNow(), event.audience, "00-trace", &data});
+}
+
+void Publisher::Publish(const std::vector<TestEvent>& events) {
+  for (const TestEvent& event : events) {
+    const absl::Status status = db_->Run([&](sql::Transaction& tx) { return Add(tx, event); });
+    INFO(status);
+    REQUIRE(status.ok());
+  }
+  feed_->Notify();
+}
+
+void Publisher::PublishMany(const std::string& subject, int n, size_t padding, int64_t first) {
+  const absl::Status status = db_->Run([&](sql::Transaction& tx) -> absl::Status {
+    for (int64_t i = first; i < first + n; ++i) {
+      RETURN_IF_ERROR(Add(tx, {subject, i, {}, padding}));
+    }
+    return absl::OkStatus();
+  });
+  INFO(status);
+  REQUIRE(status.ok());
+  if (feed_ != nullptr) feed_->Notify();
+}
+
+std::shared_ptr<grpc::Channel> Publisher::ChannelOf(absl::string_view service) {
+  return platform_.ChannelOf(service, server_->port(), "dossiers");
+}
+
+double Publisher::Followers() {
+  return testing::MetricValue(platform_.metrics(), "events_feed_followers");
+}
+
+Follower::Follower(std::shared_ptr<grpc::Channel> channel, const FollowRequest& request,
+                   const std::string& caller_jws)
+    : stub_(Feed::NewStub(channel)) {
+  context_.set_deadline(absl::ToChronoTime(absl::Now() + sql::kPatience));
+  if (!caller_jws.empty()) context_.AddMetadata(auth::kCallerHeader, caller_jws);
+  reader_ = stub_->Follow(&context_, request);
+}
+
+Follower::~Follower() { (void)End(true); }
+
+std::optional<FollowResponse> Follower::Next() {
+  FollowResponse response;
+  return reader_->Read(&response) ? std::make_optional(response) : std::nullopt;
+}
+
+std::vector<std::string> Follower::Events(int n) {
+  std::vector<std::string> events;
+  while (static_cast<int>(events.size()) < n) {
+    const auto response = Next();
+    if (!response.has_value()) break;
+    if (!response->has_event()) continue;
+    events.push_back(absl::StrCat(response->event().subject(), " ", response->event().revision()));
+  }
+  return events;
+}
+
+absl::Status Follower::End(bool cancel) {
+  if (ended_.has_value()) return *ended_;
+  if (cancel) context_.TryCancel();
+  while (Next().has_value()) {
+  }
+  ended_ = rpc::FromGrpcStatus(reader_->Finish());
+  return *ended_;
+}
+
+FollowRequest After(int64_t epoch, uint64_t n) {
+  FollowRequest request;
+  request.mutable_after()->set_epoch(static_cast<uint64_t>(epoch));
+  request.mutable_after()->set_n(n);
+  return request;
+}
+
+Inbox::Inbox(sql::Database::Engine engine) : db(engine) {
+  REQUIRE(db->Migrate(Migrations()).ok());
+  REQUIRE(RunOne(*db,
+                 "CREATE TABLE effects (n BIGINT NOT NULL PRIMARY KEY, subject TEXT NOT NULL, "
+                 "revision BIGINT NOT NULL)")
+              .ok());
+}
+
+absl::Status Inbox::Effect(sql::Transaction& tx, const lgsp::events::v1::Event& event) {
+  return tx
+      .Execute(
+          "INSERT INTO effects (n, subject, revision) VALUES ((SELECT COUNT(*) FROM effects), "
+          ":subject, :revision)",
+          {{"subject", event.subject()}, {"revision", event.revision()}})
+      .status();
+}
+
+std::vector<std::string> Inbox::Effects() {
+  const auto rows = ReadOne(*db, "SELECT subject, revision FROM effects ORDER BY n");
+  REQUIRE(rows.ok());
+  std::vector<std::string> effects;
+  for (const sql::Row& row : rows->rows) {
+    effects.push_back(absl::StrCat(row.Text(0), " ", row.Int(1)));
+  }
+  return effects;
+}
+
+int64_t Inbox::Count() { return ReadInt(*db, "SELECT COUNT(*) FROM effects"); }
+
+lgsp::events::v1::Position Inbox::Position(absl::string_view consumer) {
+  lgsp::events::v1::Position position;
+  const absl::Status status = db->Read([&](sql::Transaction& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(position, ConsumerPosition(tx, consumer));
+    return absl::OkStatus();
+  });
+  REQUIRE(status.ok());
+  return position;
+}
+
+std::vector<std::string> Range(const std::string& subject, int first, int last) {
+  std::vector<std::string> events;
+  for (int i = first; i <= last; ++i) events.push_back(absl::StrCat(subject, " ", i));
+  return events;
+}
+
+}  // namespace lgsp::events

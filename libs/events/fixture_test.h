@@ -1,0 +1,115 @@
+// What the tests of libs/events share: a publisher with its feed on a real server, a follower, a
+// database of a consumer.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lgsp/events/v1/feed.grpc.pb.h"
+#include "libs/clock/clock.h"
+#include "libs/events/consumer.h"
+#include "libs/events/feed_service.h"
+#include "libs/events/outbox.h"
+#include "libs/sql/fixture_test.h"
+#include "libs/testing/platform.h"
+
+namespace lgsp::events {
+
+inline constexpr char kFeed[] = "lgsp.events.v1.Feed";
+inline constexpr char kSource[] = "//dossiers.lgsp";
+
+// Nothing but Notify moves this feed.
+inline constexpr FeedOptions kNoPolling = {.poll_interval = absl::Hours(1),
+                                           .heartbeat = absl::Hours(1)};
+
+struct TestEvent {
+  std::string subject;
+  int64_t revision = 1;
+  std::vector<std::string> audience = {};
+  // Makes the event larger.
+  size_t padding = 0;
+};
+
+// A platform whose dossiers publish. insights and gateway may follow.
+class Publisher {
+ public:
+  explicit Publisher(FeedOptions options = {}, int port = 0);
+  ~Publisher() { Stop(); }
+
+  // As main of a service does it.
+  void Start();
+  void Stop();
+
+  absl::Status Add(sql::Transaction& tx, const TestEvent& event) const;
+  // In one transaction each; then Notify.
+  void Publish(const std::vector<TestEvent>& events);
+  // `n` events of one subject, revisions from `first` on, in one transaction; then Notify.
+  void PublishMany(const std::string& subject, int n, size_t padding = 0, int64_t first = 1);
+
+  std::shared_ptr<grpc::Channel> ChannelOf(absl::string_view service);
+  double Followers();
+  int64_t epoch() { return ReadInt(*db_, "SELECT epoch FROM feed_epoch"); }
+
+  testing::Platform& platform() { return platform_; }
+  sql::Database& db() { return *db_; }
+  FakeClock& clock() { return clock_; }
+  FeedService& feed() { return *feed_; }
+  rpc::Server& server() { return *server_; }
+
+ private:
+  const FeedOptions options_;
+  int port_;
+  testing::Platform platform_;
+  sql::TestDatabase db_;
+  FakeClock clock_;
+  const Outbox outbox_;
+  std::unique_ptr<FeedService> feed_;
+  std::unique_ptr<rpc::Server> server_;
+};
+
+// A client that reads the stream by hand. Ends its call with it.
+class Follower {
+ public:
+  explicit Follower(std::shared_ptr<grpc::Channel> channel,
+                    const lgsp::events::v1::FollowRequest& request = {},
+                    const std::string& caller_jws = "");
+  ~Follower();
+
+  // The next message; nothing when the stream ended or kPatience passed.
+  std::optional<lgsp::events::v1::FollowResponse> Next();
+  // `<subject> <revision>` of the next `n` events; fewer when the stream ends.
+  std::vector<std::string> Events(int n);
+  // Why the stream ended; cancels it first with `cancel`.
+  absl::Status End(bool cancel = false);
+
+ private:
+  std::unique_ptr<lgsp::events::v1::Feed::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReader<lgsp::events::v1::FollowResponse>> reader_;
+  std::optional<absl::Status> ended_;
+};
+
+lgsp::events::v1::FollowRequest After(int64_t epoch, uint64_t n);
+
+// The database of a consumer. Its effect of an event is a line in a table.
+class Inbox {
+ public:
+  explicit Inbox(sql::Database::Engine engine = sql::Database::Engine::kSqlite);
+
+  static absl::Status Effect(sql::Transaction& tx, const lgsp::events::v1::Event& event);
+  // `<subject> <revision>` of every effect, in order.
+  std::vector<std::string> Effects();
+  int64_t Count();
+  lgsp::events::v1::Position Position(absl::string_view consumer);
+
+  sql::TestDatabase db;
+};
+
+// `<subject> <first>` … `<subject> <last>`.
+std::vector<std::string> Range(const std::string& subject, int first, int last);
+
+}  // namespace lgsp::events
