@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <string>
 
@@ -9,29 +10,30 @@
 
 namespace lgsp::gateway {
 
-// A queue of bytes that keeps its memory; bounded by the window that its sender was given.
+// A queue of bytes; bounded by the window that its sender was given.
 class Body {
  public:
   void Append(absl::string_view data) { bytes_.append(data.data(), data.size()); }
   size_t size() const { return bytes_.size() - begin_; }
   bool empty() const { return size() == 0; }
+  // What waits.
+  absl::string_view View() const { return absl::string_view(bytes_).substr(begin_); }
+
   size_t Take(uint8_t* out, size_t max) {
     const size_t n = std::min(max, size());
-    memcpy(out, bytes_.data() + begin_, n);
-    begin_ += n;
-    if (begin_ == bytes_.size()) Clear();
+    if (n > 0) memcpy(out, bytes_.data() + begin_, n);
+    Skip(n);
     return n;
   }
-  void Clear() {
-    bytes_.clear();
-    begin_ = 0;
-  }
-  // All that waits, for those who read whole messages.
-  std::string& Whole() {
+  void Skip(size_t n) {
+    begin_ += n;
+    // Moving no more than was taken, so that each byte is moved once at most; otherwise a queue
+    // that is never quite empty would grow for ever.
+    if (begin_ < size()) return;
     bytes_.erase(0, begin_);
     begin_ = 0;
-    return bytes_;
   }
+  void Clear() { Skip(size()); }
 
   // Nothing more will come.
   bool ended = false;

@@ -39,7 +39,8 @@ void Downstream::OnBeginHeaders(int32_t stream_id, bool request) {
 
 bool Downstream::OnHeader(int32_t stream_id, absl::string_view name, absl::string_view value) {
   Exchange* exchange = Find(stream_id);
-  return exchange != nullptr && exchange->AddHeader(name, value);
+  if (exchange != nullptr) exchange->AddHeader(name, value);
+  return exchange != nullptr;
 }
 
 void Downstream::OnHeadersDone(int32_t stream_id, bool end_stream) {
@@ -91,11 +92,8 @@ void Downstream::SubmitTrailers(int32_t stream_id, const Headers& trailers) {
   nghttp2_submit_trailer(session_, stream_id, fields.data(), fields.size());
 }
 
-void Downstream::AnswerHttp(int32_t stream_id, const RequestHead& head) {
-  const bool post = head.method == "POST";
-  const absl::Status status = MakeError(
-      absl::StatusCode::kInvalidArgument, post ? "CONTENT_TYPE_UNSUPPORTED" : "METHOD_UNSUPPORTED",
-      "this listener takes gRPC: POST with content-type application/grpc");
+void Downstream::AnswerHttp(int32_t stream_id, absl::string_view http_status,
+                            const absl::Status& status) {
   std::string json;
   google::rpc::Status plain;  // without details: their Any form needs the types' names only
   plain.set_code(static_cast<int>(status.code()));
@@ -105,7 +103,18 @@ void Downstream::AnswerHttp(int32_t stream_id, const RequestHead& head) {
   worker_->CountRefused(status);
   http_bodies_[stream_id].Append(json);
   SubmitResponse(stream_id,
-                 {{":status", post ? "415" : "405"}, {"content-type", "application/json"}}, false);
+                 {{":status", std::string(http_status)}, {"content-type", "application/json"}},
+                 false);
+}
+
+void Downstream::CountBuffered(int64_t change) {
+  buffered_ += change;
+  worker_->CountBuffered(change);
+}
+
+void Downstream::OnPolicy(const Policy& policy) {
+  const SystemEntry* system = System(policy);
+  for (const auto& [id, exchange] : exchanges_) exchange->OnPolicy(policy, system);
 }
 
 void Downstream::AnnounceDrain() {

@@ -15,19 +15,29 @@ class Downstream final : public H2Connection {
   // `fixed_system`: of a listener without TLS, the name of the system that calls.
   Downstream(Worker* worker, TcpSocket socket, const TlsContext& tls, std::string fixed_system);
 
-  void Start() { Handshake(Role::kServer); }
+  void Start() {
+    SetSocketOptions();
+    Handshake(Role::kServer);
+  }
   // Says that no new calls are taken, lets those under way end.
   void AnnounceDrain();
   void LastGoaway();
-  bool idle() const { return exchanges_.empty(); }
 
   // Who calls, by the policy; nullptr when the key is not registered.
   const SystemEntry* System(const Policy& policy) const;
 
   void SubmitResponse(int32_t stream_id, const Headers& head, bool end_stream);
   void SubmitTrailers(int32_t stream_id, const Headers& trailers);
-  // For what is not gRPC: 415, 405 or 400 with a google.rpc.Status as JSON.
-  void AnswerHttp(int32_t stream_id, const RequestHead& head);
+  // For what is not gRPC: an HTTP status with a google.rpc.Status as JSON.
+  void AnswerHttp(int32_t stream_id, absl::string_view http_status, const absl::Status& status);
+  // True when no body byte may be sent on a stream now.
+  using H2Connection::WindowIsShut;
+
+  // Bytes held for the calls of this connection, in both directions.
+  void CountBuffered(int64_t change);
+  int64_t buffered() const { return buffered_; }
+  // Ends the calls that `policy` does not allow.
+  void OnPolicy(const Policy& policy);
 
   void Sweep(SteadyTime now) override;
 
@@ -53,6 +63,7 @@ class Downstream final : public H2Connection {
   absl::flat_hash_map<int32_t, Body> http_bodies_;
   SteadyTime last_activity_, headers_begun_;
   bool in_headers_ = false;
+  int64_t buffered_ = 0;
 };
 
 }  // namespace lgsp::gateway

@@ -2,9 +2,12 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/strip.h"
+#include "libs/auth/auth.h"
 #include "libs/status/status.h"
 #include "services/gateway/downstream.h"
 #include "services/gateway/path_rule.h"
+#include "services/gateway/relay_errors.h"
 #include "services/gateway/upstream.h"
 #include "services/gateway/worker.h"
 
@@ -15,18 +18,10 @@ constexpr char kGrpcType[] = "application/grpc";
 // What HTTP/2 counts for a field beside its bytes (RFC 9113, 6.5.2).
 constexpr size_t kFieldOverhead = 32;
 
-absl::Status UpstreamLost(uint32_t error_code) {
-  switch (error_code) {
-    case NGHTTP2_CANCEL:
-      return MakeError(absl::StatusCode::kCancelled, "UPSTREAM_CANCELLED",
-                       "the service cancelled the call");
-    case NGHTTP2_ENHANCE_YOUR_CALM:
-      return MakeError(absl::StatusCode::kResourceExhausted, "UPSTREAM_OVERLOADED",
-                       "the service is overloaded");
-    default:
-      return MakeError(absl::StatusCode::kUnavailable, "UPSTREAM_LOST",
-                       "the connection to the service broke; the call may have had its effect");
-  }
+// `application/grpc`, with a message format or parameters; not application/grpc-web.
+bool IsGrpc(absl::string_view content_type) {
+  return absl::ConsumePrefix(&content_type, kGrpcType) &&
+         (content_type.empty() || content_type.front() == '+' || content_type.front() == ';');
 }
 
 int GrpcCode(const Headers& fields) {
@@ -43,131 +38,175 @@ Exchange::Exchange(Worker* worker, Downstream* downstream, int32_t stream_id)
       stream_id_(stream_id),
       begun_(worker->now()),
       exchange_id_(NewUuid(worker->clock())),
-      metrics_(&worker->metrics().other),
       scanner_(kMaxMessageBytes) {
   worker_->AddExchange();
 }
 
 Exchange::~Exchange() {
-  if (waiting_for_upstream_) worker_->pool().StopWaiting(this);
-  if (upstream_ != nullptr) upstream_->Abandon(upstream_id_);
+  LeaveUpstream();
   if (has_deadline_) worker_->deadlines().erase(deadline_);
   CountBuffered(-static_cast<int64_t>(request_.size() + response_.size()));
-  Finish(static_cast<int>(absl::StatusCode::kCancelled));
+  if (metrics_ != nullptr) Finish(static_cast<int>(absl::StatusCode::kCancelled));
   worker_->RemoveExchange();
 }
 
-void Exchange::CountBuffered(int64_t change) { worker_->CountBuffered(change); }
+void Exchange::LeaveUpstream() {
+  if (waiting_for_upstream_) worker_->pool().StopWaiting(this);
+  waiting_for_upstream_ = false;
+  if (upstream_ != nullptr) upstream_->Abandon(upstream_id_);
+  upstream_ = nullptr;
+}
+
+void Exchange::CountBuffered(int64_t change) { downstream_->CountBuffered(change); }
+
+void Exchange::Started(RouteMetrics* metrics) {
+  if (metrics_ != nullptr) return;
+  metrics_ = metrics;
+  metrics_->started.Add();
+}
 
 void Exchange::Finish(int grpc_code) {
-  if (finished_ || !had_headers()) return;
+  if (finished_) return;
   finished_ = true;
+  Started(&worker_->metrics().other);
   metrics_->handled[static_cast<size_t>(grpc_code)].Add();
   metrics_->seconds.Observe(std::chrono::duration<double>(worker_->now() - begun_).count());
+}
+
+void Exchange::SetDeadline(absl::Duration timeout) {
+  deadline_ = worker_->AddDeadline(timeout, this);
+  has_deadline_ = true;
 }
 
 absl::Duration Exchange::TimeLeft() const {
   return decision_.timeout - absl::FromChrono(worker_->now() - begun_);
 }
 
-bool Exchange::AddHeader(absl::string_view name, absl::string_view value) {
+void Exchange::AddHeader(absl::string_view name, absl::string_view value) {
+  if (head_done_) return;
   header_bytes_ += name.size() + value.size() + kFieldOverhead;
   if (header_bytes_ > kMaxHeaderBytes || head_.fields.size() >= kMaxHeaderFields) {
     // The rest is dropped; the call is refused when its head is complete.
     headers_too_large_ = true;
-    return true;
-  }
-  if (name == ":method") {
+  } else if (name == ":method") {
     head_.method = std::string(value);
   } else if (name == ":path") {
     head_.path = std::string(value);
   } else if (!absl::StartsWith(name, ":")) {
     head_.fields.push_back({std::string(name), std::string(value)});
   }
-  return true;
 }
 
 void Exchange::OnRequestHead(bool end_stream) {
-  if (had_headers() && relaying_) return OnRequestEnd();  // trailers of a request: gRPC has none
-  if (head_.path.empty()) head_.path = "/";
+  if (head_done_) return end_stream ? OnRequestEnd() : void();
+  head_done_ = true;
   request_.ended = end_stream;
-  metrics_->started.Add();
   if (headers_too_large_) {
     return Fail(MakeError(absl::StatusCode::kResourceExhausted, "HEADERS_TOO_LARGE",
                           "the header fields are larger than the gateway takes"));
   }
-  if (head_.method != "POST" ||
-      !absl::StartsWith(FieldOf(head_.fields, "content-type"), kGrpcType)) {
-    return downstream_->AnswerHttp(stream_id_, head_);
+  if (head_.method != "POST" || !IsGrpc(FieldOf(head_.fields, "content-type"))) {
+    return RefuseHttp();
   }
   Begin();
+}
+
+void Exchange::RefuseHttp() {
+  // The body of the answer waits for the system's window, like any other.
+  SetDeadline(kDefaultDeadline);
+  const absl::Status path = SplitPath(head_.path).status();
+  if (!path.ok()) {
+    downstream_->AnswerHttp(stream_id_, "400", path);
+  } else if (head_.method != "POST") {
+    downstream_->AnswerHttp(stream_id_, "405",
+                            MakeError(absl::StatusCode::kInvalidArgument, "METHOD_UNSUPPORTED",
+                                      "this listener takes gRPC: POST"));
+  } else {
+    downstream_->AnswerHttp(
+        stream_id_, "415",
+        MakeError(absl::StatusCode::kInvalidArgument, "CONTENT_TYPE_UNSUPPORTED",
+                  "this listener takes gRPC: content-type application/grpc"));
+  }
+  Finish(static_cast<int>(absl::StatusCode::kInvalidArgument));
 }
 
 void Exchange::Begin() {
   policy_ = worker_->policy();
   if (const auto path = ParseGrpcPath(head_.path); !path.ok()) return Fail(path.status());
   const SystemEntry* system = downstream_->System(*policy_);
-  if (IsLocal(head_.path) && system != nullptr) {
-    local_ = MakeLocalCall(head_.path, policy_, system, !worker_->draining());
-    const auto timeout = TimeoutOf(head_);
-    if (!timeout.ok()) return Fail(timeout.status());
-    if (local_ == nullptr) {
-      return Fail(MakeError(absl::StatusCode::kUnimplemented, "METHOD_UNKNOWN", "no such method"));
-    }
-    decision_.timeout = *timeout;
-    relaying_ = true;
-    deadline_ = worker_->AddDeadline(decision_.timeout, this);
-    has_deadline_ = true;
-    return AnswerLocally();
-  }
+  if (IsLocal(head_.path) && system != nullptr) return BeginLocally(system);
   auto decision = Decide(*policy_, system, head_, worker_->clock().SecurityNow());
   if (!decision.ok()) return Fail(decision.status());
-  decision_ = *std::move(decision);
-  metrics_ = const_cast<RouteMetrics*>(&decision_.route->metrics);
-  metrics_->started.Add();
-  if (TimeLeft() <= absl::ZeroDuration()) return OnDeadline();
+  BeginRelay(*std::move(decision));
+}
+
+void Exchange::BeginLocally(const SystemEntry* system) {
+  const auto timeout = TimeoutOf(head_);
+  if (!timeout.ok()) return Fail(timeout.status());
+  decision_.timeout = *timeout;
   if (absl::Status admitted = worker_->Admit(); !admitted.ok()) return Fail(admitted);
-  deadline_ = worker_->AddDeadline(decision_.timeout, this);
-  has_deadline_ = true;
+  local_ = MakeLocalCall(head_.path, policy_, system, !worker_->draining());
+  if (local_ == nullptr) {
+    return Fail(MakeError(absl::StatusCode::kUnimplemented, "METHOD_UNKNOWN", "no such method"));
+  }
+  Started(&worker_->metrics().other);
+  relaying_ = true;
+  SetDeadline(decision_.timeout);
+  AnswerLocally();
+}
+
+void Exchange::BeginRelay(Decision decision) {
+  decision_ = std::move(decision);
+  Started(const_cast<RouteMetrics*>(&decision_.route->metrics));
+  if (TimeLeft() <= absl::ZeroDuration()) return Fail(DeadlinePassed());
+  if (absl::Status admitted = worker_->Admit(); !admitted.ok()) return Fail(admitted);
+  SetDeadline(decision_.timeout);
   relaying_ = true;
   waiting_for_upstream_ = true;
   worker_->pool().Open(this);
 }
 
 void Exchange::AnswerLocally() {
-  for (;;) {
-    auto message = TakeMessage(request_.Whole(), kMaxLocalMessageBytes);
+  while (!finished_ && response_.size() < kMaxLocalBacklogBytes) {
+    size_t taken = 0;
+    auto message = TakeMessage(request_.View(), kMaxLocalMessageBytes, taken);
     if (!message.ok()) return Fail(message.status());
     if (!message->has_value()) break;
     auto answer = local_->Answer(**message);
+    request_.Skip(taken);
+    downstream_->Consume(stream_id_, taken);
     if (!answer.ok()) return Fail(answer.status());
-    response_.Append(FrameMessage(*answer));
+    const std::string framed = FrameMessage(*answer);
+    response_.Append(framed);
+    CountBuffered(static_cast<int64_t>(framed.size()) - static_cast<int64_t>(taken));
     if (!answered_) {
       answer_head_ = {{":status", "200"}, {"content-type", kGrpcType}};
       SubmitResponse(false);
     }
-    if (local_->is_unary()) request_.ended = true;
+    if (local_->is_unary()) return OnLocalEnd();
   }
-  if (!request_.ended) return downstream_->Resume(stream_id_);
+  if (finished_) return;
+  // A message of the largest size fits the window, so that what is incomplete here will not be
+  // completed.
+  if (request_.ended && response_.size() < kMaxLocalBacklogBytes) return OnLocalEnd();
+  if (answered_) downstream_->Resume(stream_id_);
+}
+
+void Exchange::OnLocalEnd() {
   if (!answered_) {
     return Fail(MakeError(absl::StatusCode::kInvalidArgument, "MESSAGE_MISSING",
                           "the call has no message"));
   }
   trailers_ = StatusFields(absl::OkStatus());
-  OnResponseEnd();
+  Finish(static_cast<int>(absl::StatusCode::kOk));
+  EndResponse();
 }
 
 void Exchange::OnRequestData(absl::string_view data) {
   if (!relaying_ || finished_) return downstream_->Consume(stream_id_, data.size());
   request_.Append(data);
   CountBuffered(static_cast<int64_t>(data.size()));
-  if (local_ != nullptr) {
-    downstream_->Consume(stream_id_, data.size());
-    const size_t before = request_.size();
-    AnswerLocally();
-    CountBuffered(static_cast<int64_t>(request_.size()) - static_cast<int64_t>(before));
-    return;
-  }
+  if (local_ != nullptr) return AnswerLocally();
   if (absl::Status status = scanner_.Scan(data); !status.ok()) return Fail(status);
   if (upstream_ != nullptr) upstream_->Resume(upstream_id_);
 }
@@ -214,6 +253,8 @@ ssize_t Exchange::ReadRequest(uint8_t* buffer, size_t size, uint32_t* flags) {
 bool Exchange::AddResponseHeader(absl::string_view name, absl::string_view value) {
   incoming_bytes_ += name.size() + value.size() + kFieldOverhead;
   if (incoming_bytes_ > kMaxHeaderBytes) return false;
+  // These are ours to say: a service could forge a receipt.
+  if (absl::StartsWith(name, auth::kHeaderPrefix)) return true;
   incoming_.push_back({std::string(name), std::string(value)});
   return true;
 }
@@ -238,6 +279,7 @@ void Exchange::OnResponseHead(bool end_stream) {
 
 void Exchange::SubmitResponse(bool end_stream) {
   answered_ = true;
+  end_submitted_ = end_stream;
   answer_head_.push_back({"lgsp-exchange-id", exchange_id_});
   downstream_->SubmitResponse(stream_id_, answer_head_, end_stream);
 }
@@ -251,19 +293,31 @@ void Exchange::OnResponseData(absl::string_view data) {
 
 void Exchange::OnResponseEnd() {
   if (finished_) return;
-  response_.ended = true;
   Finish(GrpcCode(trailers_));
+  EndResponse();
+}
+
+void Exchange::EndResponse() {
+  response_.ended = true;
+  if (response_.empty() && !trailers_.empty() && downstream_->WindowIsShut(stream_id_)) {
+    // Nobody will ask for the body, but trailers need no window.
+    end_submitted_ = true;
+    return downstream_->SubmitTrailers(stream_id_, trailers_);
+  }
   downstream_->Resume(stream_id_);
 }
 
 ssize_t Exchange::ReadResponse(uint8_t* buffer, size_t size, uint32_t* flags) {
+  if (end_submitted_) return NGHTTP2_ERR_DEFERRED;
   const size_t taken = response_.Take(buffer, size);
   if (taken > 0) {
     CountBuffered(-static_cast<int64_t>(taken));
     if (upstream_ != nullptr) upstream_->Consume(upstream_id_, taken);
+    if (local_ != nullptr && !response_.ended) AnswerLocally();
   }
-  if (response_.ended && response_.empty()) {
+  if (response_.ended && response_.empty() && !end_submitted_) {
     *flags |= NGHTTP2_DATA_FLAG_EOF;
+    end_submitted_ = true;
     if (!trailers_.empty()) {
       *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
       downstream_->SubmitTrailers(stream_id_, trailers_);
@@ -278,51 +332,58 @@ void Exchange::OnResponseSent() {
   if (!request_.ended) downstream_->Reset(stream_id_, NGHTTP2_NO_ERROR);
 }
 
-void Exchange::OnUpstreamClosed(uint32_t error_code, bool not_sent) {
+void Exchange::OnUpstreamClosed(uint32_t error_code, bool not_taken) {
   upstream_ = nullptr;
   if (finished_) return;
-  if (not_sent && !retried_ && !request_taken_ && !answered_ && TimeLeft() > absl::ZeroDuration()) {
+  if (not_taken && !retried_ && !request_taken_ && !answered_ &&
+      TimeLeft() > absl::ZeroDuration()) {
     retried_ = true;
     waiting_for_upstream_ = true;
     return worker_->pool().Open(this);
   }
-  Fail(UpstreamLost(error_code));
+  // The service's clock for this call ends with ours, and may be the one that is heard first.
+  if (error_code == NGHTTP2_CANCEL && TimeLeft() < kDeadlineSlack) return Fail(DeadlinePassed());
+  Fail(UpstreamLost(error_code, not_taken));
 }
 
 void Exchange::Fail(const absl::Status& status) {
   if (finished_) return;
   worker_->CountRefused(status);
-  if (waiting_for_upstream_) worker_->pool().StopWaiting(this);
-  waiting_for_upstream_ = false;
-  if (upstream_ != nullptr) {
-    upstream_->Abandon(upstream_id_);
-    upstream_ = nullptr;
-  }
-  // What was taken in and will not be sent counts as consumed: the connection goes on.
+  LeaveUpstream();
+  // What was taken in and will not be sent counts as consumed: the system may send on.
   downstream_->Consume(stream_id_, request_.size());
   CountBuffered(-static_cast<int64_t>(request_.size()));
   request_.Clear();
-  const bool stalled = !response_.empty();
   Finish(static_cast<int>(status.code()));
   if (!answered_) {
     answer_head_ = {{":status", "200"}, {"content-type", kGrpcType}};
     for (Header& field : StatusFields(status)) answer_head_.push_back(std::move(field));
     return SubmitResponse(true);
   }
-  if (stalled && absl::IsDeadlineExceeded(status)) {
-    // Its window is closed: trailers would wait behind the bytes that nobody takes.
-    return downstream_->Reset(stream_id_, NGHTTP2_CANCEL);
-  }
   trailers_ = StatusFields(status);
-  response_.ended = true;
-  downstream_->Resume(stream_id_);
+  EndResponse();
 }
 
 void Exchange::OnDeadline() {
   has_deadline_ = false;
-  if (finished_ && !response_.empty()) return downstream_->Reset(stream_id_, NGHTTP2_CANCEL);
-  Fail(MakeError(absl::StatusCode::kDeadlineExceeded, "DEADLINE_PASSED",
-                 "the deadline of the call has passed"));
+  // The answer is on its way whole: nothing of it waits for the system's window.
+  if (end_submitted_) return;
+  const bool stalled = answered_ && !response_.empty() && downstream_->WindowIsShut(stream_id_);
+  if (finished_ || stalled) {
+    // What is left of the answer, trailers too, would wait behind bytes that nobody takes.
+    LeaveUpstream();
+    Finish(static_cast<int>(absl::StatusCode::kDeadlineExceeded));
+    return downstream_->Reset(stream_id_, NGHTTP2_CANCEL);
+  }
+  Fail(DeadlinePassed());
+}
+
+void Exchange::OnPolicy(const Policy& policy, const SystemEntry* system) {
+  if (finished_ || decision_.route == nullptr) return;
+  const auto grant = FindGrant(system, head_.path, worker_->clock().SecurityNow());
+  if (policy.FindRoute(head_.path) == nullptr || !grant.ok()) {
+    Fail(AgreementWithdrawn());
+  }
 }
 
 }  // namespace lgsp::gateway

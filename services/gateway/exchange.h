@@ -23,7 +23,8 @@ class Exchange {
   ~Exchange();
 
   // The system's side.
-  bool AddHeader(absl::string_view name, absl::string_view value);
+  void AddHeader(absl::string_view name, absl::string_view value);
+  // A header block is complete: the head, or, later, trailers, which mean nothing to us.
   void OnRequestHead(bool end_stream);
   void OnRequestData(absl::string_view data);
   void OnRequestEnd();
@@ -37,14 +38,16 @@ class Exchange {
   void OnResponseHead(bool end_stream);
   void OnResponseData(absl::string_view data);
   void OnResponseEnd();
-  // `not_sent`: the service has certainly not seen the call.
-  void OnUpstreamClosed(uint32_t error_code, bool not_sent);
+  // `not_taken`: the service has certainly not begun the call.
+  void OnUpstreamClosed(uint32_t error_code, bool not_taken);
   ssize_t ReadRequest(uint8_t* buffer, size_t size, uint32_t* flags);
 
   // Ends the call with an error of our own: in the answer's trailers, or by a reset when the answer
   // cannot take them.
   void Fail(const absl::Status& status);
   void OnDeadline();
+  // Another policy is in force: a call that it does not allow ends.
+  void OnPolicy(const Policy& policy, const SystemEntry* system);
 
   const Decision& decision() const { return decision_; }
   // Header fields for the service, made when the stream to it is opened.
@@ -52,14 +55,23 @@ class Exchange {
   bool request_ended_at_once() const {
     return request_.ended && request_.empty() && !request_taken_;
   }
-  bool had_headers() const { return !head_.path.empty(); }
   SteadyTime begun() const { return begun_; }
 
  private:
   void Begin();
+  void BeginLocally(const SystemEntry* system);
+  void BeginRelay(Decision decision);
+  void RefuseHttp();
+  void LeaveUpstream();
   void AnswerLocally();
+  void OnLocalEnd();
   void SubmitResponse(bool end_stream);
+  // The answer is complete but for what waits, and trailers_.
+  void EndResponse();
+  // Count the call, once each.
+  void Started(RouteMetrics* metrics);
   void Finish(int grpc_code);
+  void SetDeadline(absl::Duration timeout);
   absl::Duration TimeLeft() const;
   void CountBuffered(int64_t change);
 
@@ -71,9 +83,9 @@ class Exchange {
 
   RequestHead head_;
   size_t header_bytes_ = 0;
-  bool headers_too_large_ = false;
+  bool headers_too_large_ = false, head_done_ = false;
   Decision decision_;
-  RouteMetrics* metrics_;
+  RouteMetrics* metrics_ = nullptr;
   std::unique_ptr<LocalCall> local_;
   std::shared_ptr<const Policy> policy_;
 
@@ -85,6 +97,8 @@ class Exchange {
   Headers answer_head_, trailers_, incoming_;
   size_t incoming_bytes_ = 0;
   bool answered_ = false, finished_ = false, relaying_ = false;
+  // The last frame of the answer is with the connection.
+  bool end_submitted_ = false;
   std::multimap<SteadyTime, Exchange*>::iterator deadline_;
   bool has_deadline_ = false;
 };

@@ -12,8 +12,14 @@ GatewayMetrics::GatewayMetrics(metrics::Registry* registry)
       policy_epoch(registry->GetGauge("gateway_policy_epoch", "Epoch of the policy in force.")),
       policy_version(
           registry->GetGauge("gateway_policy_version", "Version of the policy in force.")),
+      policy_unremembered(registry->GetGauge(
+          "gateway_policy_unremembered",
+          "1 when the policy in force could not be remembered for the next start.")),
       policy_refused(
           registry->GetCounter("gateway_policy_refused_total", "Policies that were not taken.")),
+      shed_connections(
+          registry->GetCounter("gateway_shed_connections_total",
+                               "Connections closed because the gateway held too many bytes.")),
       registry_(registry) {
   other = ForRoute("other", "other");
 }

@@ -29,7 +29,11 @@ class GatewayMetrics {
   RouteMetrics other;
   metrics::Gauge connections, upstream_connections, inflight;
   metrics::Gauge policy_epoch, policy_version;
+  // 1 when the policy in force could not be remembered for the next start.
+  metrics::Gauge policy_unremembered;
   metrics::Counter policy_refused;
+  // Connections closed because too many bytes were held.
+  metrics::Counter shed_connections;
 
  private:
   metrics::Registry* const registry_;

@@ -115,19 +115,19 @@ absl::Status PrefixScanner::Scan(absl::string_view data) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::optional<std::string>> TakeMessage(std::string& buffer,
-                                                       size_t max_message_bytes) {
-  if (buffer.size() < kPrefixBytes) return std::nullopt;
-  if (buffer[0] != '\0') {
+absl::StatusOr<std::optional<absl::string_view>> TakeMessage(absl::string_view bytes,
+                                                             size_t max_message_bytes,
+                                                             size_t& taken) {
+  if (bytes.size() < kPrefixBytes) return std::nullopt;
+  if (bytes[0] != '\0') {
     return MakeError(absl::StatusCode::kInvalidArgument, "MESSAGE_COMPRESSED",
                      "the gateway's own services take no compressed messages");
   }
-  const uint32_t size = BigEndian(absl::string_view(buffer).substr(1, 4));
+  const uint32_t size = BigEndian(bytes.substr(1, 4));
   if (size > max_message_bytes) return TooLarge(size, max_message_bytes);
-  if (buffer.size() < kPrefixBytes + size) return std::nullopt;
-  std::string message = buffer.substr(kPrefixBytes, size);
-  buffer.erase(0, kPrefixBytes + size);
-  return message;
+  if (bytes.size() < kPrefixBytes + size) return std::nullopt;
+  taken = kPrefixBytes + size;
+  return bytes.substr(kPrefixBytes, size);
 }
 
 }  // namespace lgsp::gateway

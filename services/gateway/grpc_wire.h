@@ -46,9 +46,11 @@ class PrefixScanner {
   int prefix_ = 0;          // bytes of the prefix read
 };
 
-// Takes the first whole message off `buffer`; nothing when it is not complete. INVALID_ARGUMENT
-// MESSAGE_COMPRESSED, RESOURCE_EXHAUSTED MESSAGE_TOO_LARGE.
-absl::StatusOr<std::optional<std::string>> TakeMessage(std::string& buffer,
-                                                       size_t max_message_bytes);
+// The first whole message at the begin of `bytes`, and how many bytes it took with its prefix;
+// nothing when it is not complete. INVALID_ARGUMENT MESSAGE_COMPRESSED, RESOURCE_EXHAUSTED
+// MESSAGE_TOO_LARGE.
+absl::StatusOr<std::optional<absl::string_view>> TakeMessage(absl::string_view bytes,
+                                                             size_t max_message_bytes,
+                                                             size_t& taken);
 
 }  // namespace lgsp::gateway

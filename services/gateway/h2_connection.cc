@@ -1,11 +1,22 @@
 #include "services/gateway/h2_connection.h"
 
+#include <netinet/tcp.h>
+
 #include "services/gateway/worker.h"
 
 namespace lgsp::gateway {
 namespace {
 
 using boost::system::error_code;
+
+template <int kLevel, int kName>
+using SocketInt = boost::asio::detail::socket_option::integer<kLevel, kName>;
+
+// Fields whose value is another one with every call: they would only push others out of the peer's
+// table.
+bool IsFresh(absl::string_view name) {
+  return name == "grpc-timeout" || name == "traceparent" || name == "lgsp-exchange-id";
+}
 
 H2Connection* Self(void* user_data) { return static_cast<H2Connection*>(user_data); }
 absl::string_view View(const uint8_t* data, size_t size) {
@@ -32,7 +43,9 @@ std::vector<nghttp2_nv> ToNv(const Headers& fields) {
   for (const Header& field : fields) {
     out.push_back({reinterpret_cast<uint8_t*>(const_cast<char*>(field.name.data())),
                    reinterpret_cast<uint8_t*>(const_cast<char*>(field.value.data())),
-                   field.name.size(), field.value.size(), NGHTTP2_NV_FLAG_NONE});
+                   field.name.size(), field.value.size(),
+                   static_cast<uint8_t>(IsFresh(field.name) ? NGHTTP2_NV_FLAG_NO_INDEX
+                                                            : NGHTTP2_NV_FLAG_NONE)});
   }
   return out;
 }
@@ -56,6 +69,19 @@ TcpSocket& H2Connection::tcp() {
   return tls == nullptr ? std::get<TcpSocket>(socket_) : tls->next_layer();
 }
 
+void H2Connection::SetSocketOptions() {
+  const int seconds = static_cast<int>(absl::ToInt64Seconds(kPeerTimeout));
+  constexpr int kProbes = 2;
+  error_code ignored;
+  TcpSocket& socket = tcp();
+  socket.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
+  socket.set_option(SocketInt<IPPROTO_TCP, TCP_USER_TIMEOUT>(seconds * 1000), ignored);
+  socket.set_option(boost::asio::socket_base::keep_alive(true), ignored);
+  socket.set_option(SocketInt<IPPROTO_TCP, TCP_KEEPIDLE>(seconds), ignored);
+  socket.set_option(SocketInt<IPPROTO_TCP, TCP_KEEPINTVL>(seconds / kProbes), ignored);
+  socket.set_option(SocketInt<IPPROTO_TCP, TCP_KEEPCNT>(kProbes), ignored);
+}
+
 void H2Connection::Handshake(Role role) {
   auto* tls = std::get_if<TlsSocket>(&socket_);
   if (tls == nullptr) {
@@ -67,9 +93,9 @@ void H2Connection::Handshake(Role role) {
                          if (self->closed_) return;
                          if (error) {
                            self->OnHandshakeFailed(error);
-                           self->Close();
+                           self->CloseGently();
                          } else if (!AgreedOnH2(self->ssl())) {
-                           self->Close();
+                           self->CloseGently();
                          } else {
                            self->StartSession(role);
                          }
@@ -114,14 +140,16 @@ void H2Connection::OnRead(const error_code& error, size_t bytes) {
   const ssize_t used = nghttp2_session_mem_recv(
       session_, reinterpret_cast<const uint8_t*>(read_buffer_.data()), bytes);
   in_callback_ = false;
-  if (used < 0 || close_wanted_) {
-    // Whatever explains it to the peer (GOAWAY) goes out first; nothing more is read.
-    close_wanted_ = true;
-    FlushSoon();
-    return;
+  if (close_wanted_) return Close();
+  if (used < 0) {
+    // Nothing more is read; what explains it to the peer goes out first.
+    nghttp2_session_terminate_session(
+        session_, used == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+    last_flush_ = true;
+  } else {
+    Read();
   }
   FlushSoon();
-  Read();
 }
 
 void H2Connection::FlushSoon() {
@@ -132,22 +160,26 @@ void H2Connection::FlushSoon() {
 
 void H2Connection::Flush() {
   dirty_ = false;
-  if (closed_ || session_ == nullptr || write_pending_) return;
+  if (closed_ || write_pending_) return;
+  if (session_ == nullptr) {
+    if (last_flush_) Close();
+    return;
+  }
   in_callback_ = true;
-  while (write_buffer_.size() < kWriteBufferBytes) {
+  ssize_t size = 1;
+  while (write_buffer_.size() < kWriteBufferBytes && size > 0) {
     const uint8_t* data = nullptr;
-    const ssize_t size = nghttp2_session_mem_send(session_, &data);
-    close_wanted_ = close_wanted_ || size < 0;
-    if (size <= 0) break;
-    write_buffer_.append(reinterpret_cast<const char*>(data), static_cast<size_t>(size));
+    size = nghttp2_session_mem_send(session_, &data);
+    if (size > 0) {
+      write_buffer_.append(reinterpret_cast<const char*>(data), static_cast<size_t>(size));
+    }
   }
   in_callback_ = false;
-  if (close_wanted_ && write_buffer_.empty()) return Close();
-  if (!write_buffer_.empty()) {
-    Write();
-  } else if (nghttp2_session_want_read(session_) == 0 &&
-             nghttp2_session_want_write(session_) == 0) {
-    Close();
+  if (close_wanted_ || size < 0) return Close();
+  if (!write_buffer_.empty()) return Write();
+  if (last_flush_ ||
+      (nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0)) {
+    CloseGently();
   }
 }
 
@@ -160,13 +192,22 @@ void H2Connection::Write() {
       [this](auto& socket) {
         boost::asio::async_write(socket, boost::asio::buffer(writing_),
                                  [self = shared_from_this()](const error_code& error, size_t) {
-                                   self->write_pending_ = false;
-                                   if (self->closed_) return;
-                                   if (error || self->close_wanted_) return self->Close();
-                                   self->FlushSoon();
+                                   self->OnWritten(error);
                                  });
       },
       socket_);
+}
+
+void H2Connection::OnWritten(const error_code& error) {
+  write_pending_ = false;
+  if (closed_) return;
+  if (error) return Close();
+  FlushSoon();
+}
+
+void H2Connection::CloseWhenWritten() {
+  last_flush_ = true;
+  FlushSoon();
 }
 
 void H2Connection::Close() {
@@ -175,9 +216,38 @@ void H2Connection::Close() {
     close_wanted_ = true;
     return;
   }
-  closed_ = true;
   error_code ignored;
   tcp().close(ignored);
+  End();
+}
+
+void H2Connection::CloseGently() {
+  if (closed_) return;
+  error_code ignored;
+  tcp().shutdown(TcpSocket::shutdown_send, ignored);
+  auto timer = std::make_shared<boost::asio::steady_timer>(worker_->io(),
+                                                           absl::ToChronoNanoseconds(kLinger));
+  timer->async_wait([self = shared_from_this()](const error_code&) {
+    error_code unimportant;
+    self->tcp().close(unimportant);
+  });
+  End();
+  Linger(std::move(timer));
+}
+
+void H2Connection::Linger(std::shared_ptr<boost::asio::steady_timer> timer) {
+  tcp().async_read_some(boost::asio::buffer(read_buffer_),
+                        [self = shared_from_this(), timer](const error_code& error, size_t) {
+                          if (error) {
+                            timer->cancel();
+                          } else {
+                            self->Linger(timer);
+                          }
+                        });
+}
+
+void H2Connection::End() {
+  closed_ = true;
   worker_->Forget(this);
   OnClosed();
 }
@@ -186,7 +256,16 @@ void H2Connection::Sweep(SteadyTime now) {
   const bool late_handshake = !ready_ && now > handshake_deadline_;
   const bool stuck_write =
       write_pending_ && now - write_begun_ > absl::ToChronoNanoseconds(kWriteTimeout);
-  if (late_handshake || stuck_write) Close();
+  if (late_handshake || stuck_write) return Close();
+  if (!write_pending_ && now - write_begun_ > absl::ToChronoNanoseconds(kBufferTimeout)) {
+    std::string().swap(write_buffer_);
+    std::string().swap(writing_);
+  }
+}
+
+bool H2Connection::WindowIsShut(int32_t stream_id) const {
+  return closed_ || nghttp2_session_get_remote_window_size(session_) <= 0 ||
+         nghttp2_session_get_stream_remote_window_size(session_, stream_id) <= 0;
 }
 
 void H2Connection::Consume(int32_t stream_id, size_t bytes) {
@@ -263,6 +342,7 @@ nghttp2_session_callbacks* H2Connection::Callbacks() {
         });
     nghttp2_session_callbacks_set_on_frame_send_callback(
         made, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
+          if (frame->hd.type == NGHTTP2_HEADERS) Self(user)->OnHeadersSent(frame->hd.stream_id);
           if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
               (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
             Self(user)->OnEndSent(frame->hd.stream_id);

@@ -39,8 +39,10 @@ class H2Connection : public std::enable_shared_from_this<H2Connection> {
   void FlushSoon();
   // Called by the worker at that end.
   void Flush();
-  // Ends the connection; OnClosed follows, once.
+  // Ends the connection at once; OnClosed follows, once.
   void Close();
+  // When all that waits has been written: ends it as CloseGently does.
+  void CloseWhenWritten();
 
   // Looks at what has taken too long; every second.
   virtual void Sweep(SteadyTime now);
@@ -68,6 +70,7 @@ class H2Connection : public std::enable_shared_from_this<H2Connection> {
   virtual void OnData(int32_t stream_id, absl::string_view data) = 0;
   virtual void OnEndOfData(int32_t stream_id) = 0;
   virtual void OnStreamClosed(int32_t stream_id, uint32_t error_code) = 0;
+  virtual void OnHeadersSent(int32_t) {}
   virtual void OnEndSent(int32_t) {}
   virtual void OnHeadersNotSent(int32_t) {}
   virtual void OnGoaway(int32_t /*last_stream_id*/) {}
@@ -82,6 +85,13 @@ class H2Connection : public std::enable_shared_from_this<H2Connection> {
   SSL* ssl();
   TcpSocket& tcp();
   bool open() const { return !closed_; }
+  // Options of a connected socket: no delay, and an end to peers that are gone.
+  void SetSocketOptions();
+  // Ends the connection, but lets the peer read what was written: a socket that is closed with
+  // bytes unread resets the connection, and the peer may lose our last ones (an alert, a GOAWAY).
+  void CloseGently();
+  // True when no body byte may be sent on a stream now.
+  bool WindowIsShut(int32_t stream_id) const;
 
   Worker* const worker_;
   nghttp2_session* session_ = nullptr;
@@ -92,14 +102,17 @@ class H2Connection : public std::enable_shared_from_this<H2Connection> {
   static nghttp2_session_callbacks* Callbacks();
   void Read();
   void OnRead(const boost::system::error_code& error, size_t bytes);
+  void OnWritten(const boost::system::error_code& error);
   void Write();
+  void End();
+  void Linger(std::shared_ptr<boost::asio::steady_timer> timer);
 
   std::variant<TcpSocket, TlsSocket> socket_;
   std::array<char, kReadBufferBytes> read_buffer_;
   std::string write_buffer_, writing_;
   SteadyTime write_begun_;
   bool write_pending_ = false, dirty_ = false, closed_ = false, in_callback_ = false,
-       close_wanted_ = false;
+       close_wanted_ = false, last_flush_ = false;
 };
 
 // Header fields for nghttp2, valid as long as `fields`.

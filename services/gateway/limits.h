@@ -26,16 +26,20 @@ inline constexpr uint64_t kResetRate = 200;
 
 inline constexpr size_t kMaxConnectionsPerWorker = 10'000;
 // Calls under way on one worker, and bytes they hold in both directions; beyond either, new calls
-// are refused.
+// are refused, and beyond the bytes the connection that holds most is closed.
 inline constexpr size_t kMaxExchangesPerWorker = 20'000;
-inline constexpr size_t kMaxBufferedBytesPerWorker = 256 << 20;
+inline constexpr int64_t kMaxBufferedBytesPerWorker = 64 << 20;
 
 // One gRPC message of a request (DESIGN.md section 6).
 inline constexpr size_t kMaxMessageBytes = 4 << 20;
 // A request that the gateway answers itself (health, reflection).
 inline constexpr size_t kMaxLocalMessageBytes = 64 << 10;
+// Its answers that the system has not read; beyond, no more of its requests are looked at.
+inline constexpr size_t kMaxLocalBacklogBytes = 64 << 10;
 
+// Connections that take calls, calls on one of them, and calls that wait for one.
 inline constexpr int kMaxConnectionsPerUpstream = 4;
+inline constexpr size_t kMaxStreamsPerUpstream = 1000;
 inline constexpr size_t kMaxQueuedPerUpstream = 1000;
 
 inline constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
@@ -45,9 +49,19 @@ inline constexpr absl::Duration kConnectBackoff = absl::Milliseconds(500);
 // A header block must be complete, and a write must move, within this.
 inline constexpr absl::Duration kHeaderTimeout = absl::Seconds(10);
 inline constexpr absl::Duration kWriteTimeout = absl::Seconds(60);
+// After our last byte, the peer has this long to close.
+inline constexpr absl::Duration kLinger = absl::Seconds(1);
 inline constexpr absl::Duration kIdleTimeout = absl::Minutes(30);
+// A peer whose machine is gone: bytes sent, or a probe of an idle connection, unanswered this long.
+inline constexpr absl::Duration kPeerTimeout = absl::Seconds(20);
+// The buffers of a connection that has written nothing for this long are freed.
+inline constexpr absl::Duration kBufferTimeout = absl::Seconds(10);
+// After an accept failed (no more descriptors), the next is tried so much later.
+inline constexpr absl::Duration kAcceptBackoff = absl::Milliseconds(100);
 
 inline constexpr absl::Duration kDefaultDeadline = absl::Seconds(60);
+// A service that cancels so shortly before the deadline does it for the deadline.
+inline constexpr absl::Duration kDeadlineSlack = absl::Milliseconds(10);
 inline constexpr absl::Duration kMaxDeadline = absl::Hours(1);
 // Between the announcement of a drain and the last word on which calls are taken.
 inline constexpr absl::Duration kDrainNotice = absl::Milliseconds(500);

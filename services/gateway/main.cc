@@ -1,5 +1,6 @@
 // gateway: the exchange. See README.md.
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <csignal>
 
@@ -10,11 +11,18 @@
 #include "libs/status/status.h"
 #include "services/gateway/server.h"
 
-ABSL_FLAG(std::string, config, "",
-          "configuration file (services/gateway/config.proto as textproto)");
+ABSL_FLAG(std::string, config, "", "textproto of services/gateway/config.proto");
 
 namespace lgsp::gateway {
 namespace {
+
+// Each connection is a descriptor, and the usual limit is 1024.
+void RaiseFileLimit() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 absl::Status Serve(const std::string& config_file, const sigset_t& stop_signals) {
   GatewayConfig config;
@@ -45,6 +53,7 @@ int main(int argc, char** argv) {
   sigaddset(&stop_signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  lgsp::gateway::RaiseFileLimit();
   const absl::Status status = lgsp::gateway::Serve(absl::GetFlag(FLAGS_config), stop_signals);
   if (!status.ok()) {
     lgsp::log::Error("cannot serve", {{"status", status}, {"detail", status.message()}});

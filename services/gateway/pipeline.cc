@@ -16,6 +16,7 @@ namespace {
 
 constexpr char kSystemHeader[] = "lgsp-system";
 constexpr size_t kMaxDossierName = 128;
+constexpr size_t kMaxPurpose = 64;
 
 // Not forwarded: they are about the connection, or are credentials for us.
 constexpr absl::string_view kDropped[] = {"connection",
@@ -46,13 +47,23 @@ absl::Status CheckReserved(const Headers& fields) {
 absl::Status ReadPurpose(const RequestHead& head, const lgsp::registry::v1::Agreement& agreement,
                          lgsp::auth::v1::Caller& caller) {
   const absl::string_view purpose = FieldOf(head.fields, auth::kPurposeHeader);
-  if (agreement.purposes().empty()) return absl::OkStatus();
   if (purpose.empty()) {
+    if (agreement.purposes().empty()) return absl::OkStatus();
     return MakeFieldError("PURPOSE_REQUIRED", auth::kPurposeHeader,
                           "the agreement demands a purpose");
   }
-  if (std::find(agreement.purposes().begin(), agreement.purposes().end(), std::string(purpose)) ==
-      agreement.purposes().end()) {
+  const bool plain =
+      purpose.size() <= kMaxPurpose && std::all_of(purpose.begin(), purpose.end(), [](char c) {
+        return absl::ascii_isalnum(c) || c == '_' || c == '-' || c == '.';
+      });
+  if (!plain) {
+    return MakeFieldError("PURPOSE_INVALID", auth::kPurposeHeader,
+                          "must be 1 to 64 letters, digits, _ - or .");
+  }
+  // An agreement that lists none leaves it to the system to say what the call is for.
+  const bool listed = std::find(agreement.purposes().begin(), agreement.purposes().end(),
+                                std::string(purpose)) != agreement.purposes().end();
+  if (!agreement.purposes().empty() && !listed) {
     return Denied("PURPOSE_NOT_ALLOWED", "the agreement does not allow this purpose",
                   {{"agreement", agreement.name()}});
   }
@@ -133,18 +144,10 @@ absl::StatusOr<Decision> Decide(const Policy& policy, const SystemEntry* system,
                      "the key of the certificate is not registered for any system");
   }
   RETURN_IF_ERROR(CheckReserved(head.fields));
-  const auto grant = system->grants.find(head.path);
-  const Route* route = policy.FindRoute(head.path);
   // One answer for what does not exist and what is not allowed: existence is not told.
-  if (grant == system->grants.end() || route == nullptr) {
-    return Denied("NO_AGREEMENT", "no agreement lets this system call this method",
-                  {{"system", system->system->name()}, {"path", head.path}});
-  }
-  if (now < grant->second.valid_from || now >= grant->second.valid_until) {
-    return Denied("AGREEMENT_NOT_IN_FORCE", "the agreement is not in force at this time",
-                  {{"agreement", grant->second.agreement->name()}});
-  }
-  const auto& agreement = *grant->second.agreement;
+  ASSIGN_OR_RETURN(const Grant* grant, FindGrant(system, head.path, now));
+  const Route* route = policy.FindRoute(head.path);  // a grant has one
+  const auto& agreement = *grant->agreement;
   Decision decision;
   decision.route = route;
   decision.caller.set_aud(route->service);

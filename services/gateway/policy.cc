@@ -4,6 +4,7 @@
 #include "google/protobuf/descriptor.pb.h"
 #include "google/protobuf/util/time_util.h"
 #include "libs/status/status.h"
+#include "services/gateway/endpoint.h"
 
 namespace lgsp::gateway {
 namespace {
@@ -15,6 +16,8 @@ using lgsp::registry::v1::PolicySnapshot;
 using lgsp::registry::v1::PolicySystem;
 
 constexpr char kEveryMethod[] = "*";
+// 169.254.0.0/16
+constexpr uint32_t kLinkLocal = 0xA9FE;
 
 absl::Status Invalid(absl::string_view name, absl::string_view what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "POLICY_INVALID",
@@ -25,14 +28,50 @@ absl::Time ToTime(const google::protobuf::Timestamp& time) {
   return absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(time));
 }
 
+absl::Status CheckUpstream(const lgsp::registry::v1::Upstream& upstream,
+                           Policy::Upstreams allowed) {
+  const auto endpoint = ParseEndpoint(upstream.address());
+  if (!endpoint.ok() || endpoint->port() == 0) {
+    return Invalid(upstream.address(), "an upstream must be <ip>:<port>");
+  }
+  const auto& address = endpoint->address();
+  const bool link_local = address.is_v6() ? address.to_v6().is_link_local()
+                                          : (address.to_v4().to_uint() >> 16) == kLinkLocal;
+  if (address.is_unspecified() || address.is_multicast() ||
+      (allowed == Policy::Upstreams::kNotLocal && (address.is_loopback() || link_local))) {
+    return Invalid(upstream.address(), "this address cannot be an upstream");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
+absl::StatusOr<const Grant*> FindGrant(const SystemEntry* system, absl::string_view path,
+                                       absl::Time now) {
+  const std::vector<Grant>* grants = nullptr;
+  if (system != nullptr) {
+    const auto it = system->grants.find(path);
+    if (it != system->grants.end()) grants = &it->second;
+  }
+  if (grants == nullptr) {
+    return MakeError(absl::StatusCode::kPermissionDenied, "NO_AGREEMENT",
+                     "no agreement lets this system call this method", {{"path", path}});
+  }
+  for (const Grant& grant : *grants) {
+    if (now >= grant.valid_from && now < grant.valid_until) return &grant;
+  }
+  return MakeError(absl::StatusCode::kPermissionDenied, "AGREEMENT_NOT_IN_FORCE",
+                   "the agreement is not in force at this time",
+                   {{"agreement", grants->front().agreement->name()}});
+}
+
 absl::StatusOr<std::shared_ptr<const Policy>> Policy::Compile(const PolicySnapshot& snapshot,
+                                                              Upstreams upstreams,
                                                               GatewayMetrics* metrics) {
   auto policy = std::make_shared<Policy>();
   policy->snapshot_ = snapshot;
   RETURN_IF_ERROR(policy->LoadDescriptors());
-  RETURN_IF_ERROR(policy->LoadRoutes(metrics));
+  RETURN_IF_ERROR(policy->LoadRoutes(upstreams, metrics));
   RETURN_IF_ERROR(policy->LoadGrants());
   return std::shared_ptr<const Policy>(std::move(policy));
 }
@@ -49,11 +88,14 @@ absl::Status Policy::LoadDescriptors() {
   return absl::OkStatus();
 }
 
-absl::Status Policy::LoadRoutes(GatewayMetrics* metrics) {
+absl::Status Policy::LoadRoutes(Upstreams upstreams, GatewayMetrics* metrics) {
   for (const PolicyService& service : snapshot_.services()) {
     const auto* descriptor = pool_->FindServiceByName(service.name());
     if (descriptor == nullptr) return Invalid(service.name(), "has no descriptor");
     if (service.upstreams().empty()) return Invalid(service.name(), "has no upstream");
+    for (const auto& upstream : service.upstreams()) {
+      RETURN_IF_ERROR(CheckUpstream(upstream, upstreams));
+    }
     for (int i = 0; i < descriptor->method_count(); ++i) {
       const std::string& method = descriptor->method(i)->name();
       routes_.emplace(
@@ -75,7 +117,10 @@ absl::Status Policy::LoadGrants() {
   for (const Agreement& agreement : snapshot_.agreements()) {
     const auto system = systems_.find(agreement.consumer());
     const auto* descriptor = pool_->FindServiceByName(agreement.service());
-    if (system == systems_.end() || descriptor == nullptr) {
+    const bool registered =
+        descriptor != nullptr && descriptor->method_count() > 0 &&
+        FindRoute(absl::StrCat("/", agreement.service(), "/", descriptor->method(0)->name()));
+    if (system == systems_.end() || !registered) {
       return Invalid(agreement.name(), "names an unknown system or service");
     }
     Grant grant{&agreement, absl::InfinitePast(), absl::InfiniteFuture()};
@@ -87,7 +132,7 @@ absl::Status Policy::LoadGrants() {
       const bool named = std::find(agreement.methods().begin(), agreement.methods().end(),
                                    method) != agreement.methods().end();
       if (every || named) {
-        system->second.grants[absl::StrCat("/", agreement.service(), "/", method)] = grant;
+        system->second.grants[absl::StrCat("/", agreement.service(), "/", method)].push_back(grant);
       }
     }
     for (const std::string& method : agreement.methods()) {

@@ -34,15 +34,26 @@ struct Grant {
 struct SystemEntry {
   const lgsp::registry::v1::PolicySystem* system = nullptr;
   // By path, `/lgsp.dossiers.v1.Dossiers/GetDossier`.
-  absl::flat_hash_map<std::string, Grant> grants;
+  // An agreement and the one that continues it, say.
+  absl::flat_hash_map<std::string, std::vector<Grant>> grants;
 };
+
+// PURE: the grant that lets `system` call `path` now, the first in the order of the snapshot.
+// PERMISSION_DENIED NO_AGREEMENT, AGREEMENT_NOT_IN_FORCE.
+absl::StatusOr<const Grant*> FindGrant(const SystemEntry* system, absl::string_view path,
+                                       absl::Time now);
 
 class Policy {
  public:
+  // Services may be on the gateway's own machine and link (DESIGN.md section 6).
+  enum class Upstreams { kAnywhere, kNotLocal };
+
   // INVALID_ARGUMENT POLICY_INVALID: descriptors that do not fit together, an agreement with an
-  // unknown system, service or method, one key for two systems.
+  // unknown system, service or method, one key for two systems, the address of an upstream that is
+  // not `<ip>:<port>` or not allowed.
   static absl::StatusOr<std::shared_ptr<const Policy>> Compile(
-      const lgsp::registry::v1::PolicySnapshot& snapshot, GatewayMetrics* metrics);
+      const lgsp::registry::v1::PolicySnapshot& snapshot, Upstreams upstreams,
+      GatewayMetrics* metrics);
 
   // nullptr when unknown.
   const SystemEntry* FindSystem(absl::string_view spki_sha256) const;
@@ -56,7 +67,7 @@ class Policy {
 
  private:
   absl::Status LoadDescriptors();
-  absl::Status LoadRoutes(GatewayMetrics* metrics);
+  absl::Status LoadRoutes(Upstreams upstreams, GatewayMetrics* metrics);
   absl::Status LoadGrants();
 
   lgsp::registry::v1::PolicySnapshot snapshot_;

@@ -2,13 +2,12 @@
 
 #include <sys/stat.h>
 
-#include <tuple>
-
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "libs/config/config.h"
+#include "libs/log/log.h"
 #include "libs/status/status.h"
 
 namespace lgsp::gateway {
@@ -35,6 +34,8 @@ absl::StatusOr<PolicySource> PolicySource::Make(const GatewayConfig& config, abs
   PolicySource source;
   source.file_ = config::Resolve(base, config.policy_file());
   source.state_file_ = config::Resolve(base, config.policy_state_file());
+  source.upstreams_ = config.profile() == GatewayConfig::DEVELOPMENT ? Policy::Upstreams::kAnywhere
+                                                                     : Policy::Upstreams::kNotLocal;
   source.metrics_ = metrics;
   if (config.policy_key_files().empty() || config.policy_key_files_size() > kMaxPinnedKeys) {
     return Refused("POLICY_KEYS_INVALID", "one or two policy_key_files must be pinned");
@@ -47,23 +48,30 @@ absl::StatusOr<PolicySource> PolicySource::Make(const GatewayConfig& config, abs
   return source;
 }
 
-absl::Status PolicySource::CheckNotOlder(const lgsp::registry::v1::PolicySnapshot& snapshot) const {
+absl::StatusOr<PolicySource::Version> PolicySource::LastTaken() const {
+  if (taken_.has_value()) return *taken_;
   const auto state = config::ReadFile(state_file_);
-  if (absl::IsNotFound(state.status())) return absl::OkStatus();
+  if (absl::IsNotFound(state.status())) return Version(0, 0);
   RETURN_IF_ERROR(state.status());
   const std::vector<absl::string_view> words = absl::StrSplit(absl::StripSuffix(*state, "\n"), ' ');
-  uint64_t epoch = 0;
-  uint64_t version = 0;
-  if (words.size() != 2 || !absl::SimpleAtoi(words[0], &epoch) ||
-      !absl::SimpleAtoi(words[1], &version)) {
+  Version version;
+  if (words.size() != 2 || !absl::SimpleAtoi(words[0], &version.first) ||
+      !absl::SimpleAtoi(words[1], &version.second)) {
     return Refused("POLICY_STATE_INVALID", "policy_state_file is not `<epoch> <version>`");
   }
-  if (std::tuple(snapshot.epoch(), snapshot.version()) < std::tuple(epoch, version)) {
-    return Refused("POLICY_OLDER",
-                   absl::StrCat("policy ", snapshot.epoch(), ".", snapshot.version(),
-                                " is older than ", epoch, ".", version, ", which was in force"));
+  return version;
+}
+
+void PolicySource::Remember(const Version& version) {
+  taken_ = version;
+  const absl::Status written =
+      config::WriteFile(state_file_, absl::StrCat(version.first, " ", version.second, "\n"));
+  if (!written.ok()) {
+    log::Error("policy in force, but not remembered for the next start", {{"status", written}});
   }
-  return absl::OkStatus();
+  metrics_->policy_unremembered.Set(written.ok() ? 0 : 1);
+  metrics_->policy_epoch.Set(static_cast<double>(version.first));
+  metrics_->policy_version.Set(static_cast<double>(version.second));
 }
 
 absl::StatusOr<std::shared_ptr<const Policy>> PolicySource::Load() {
@@ -82,12 +90,16 @@ absl::StatusOr<std::shared_ptr<const Policy>> PolicySource::Load() {
   if (!verified || !snapshot.ParseFromString(sealed.snapshot())) {
     return Refused("POLICY_UNSIGNED", "the policy is not signed by a pinned key");
   }
-  RETURN_IF_ERROR(CheckNotOlder(snapshot));
-  ASSIGN_OR_RETURN(std::shared_ptr<const Policy> policy, Policy::Compile(snapshot, metrics_));
-  RETURN_IF_ERROR(
-      config::WriteFile(state_file_, absl::StrCat(policy->epoch(), " ", policy->version(), "\n")));
-  metrics_->policy_epoch.Set(static_cast<double>(policy->epoch()));
-  metrics_->policy_version.Set(static_cast<double>(policy->version()));
+  const Version version(snapshot.epoch(), snapshot.version());
+  ASSIGN_OR_RETURN(const Version last, LastTaken());
+  if (version < last) {
+    return Refused("POLICY_OLDER",
+                   absl::StrCat("policy ", version.first, ".", version.second, " is older than ",
+                                last.first, ".", last.second, ", which was in force"));
+  }
+  ASSIGN_OR_RETURN(std::shared_ptr<const Policy> policy,
+                   Policy::Compile(snapshot, upstreams_, metrics_));
+  Remember(version);
   return policy;
 }
 

@@ -1,8 +1,11 @@
 // The signed policy on disk: read, verified, compared with the last one taken.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -22,18 +25,27 @@ class PolicySource {
                                            GatewayMetrics* metrics);
 
   // The policy on disk. FAILED_PRECONDITION POLICY_UNSIGNED (no pinned key signed it), POLICY_OLDER
-  // (than one taken before, also before a restart), and those of Policy::Compile. A policy that is
-  // taken is remembered on disk.
+  // (than one taken before, also before a restart), POLICY_STATE_INVALID (what was taken before the
+  // restart cannot be known), and those of Policy::Compile. A policy that is taken is remembered on
+  // disk; when that fails it is in force all the same, for a withdrawal must not wait for a disk.
   absl::StatusOr<std::shared_ptr<const Policy>> Load();
 
   // Load() when the file has changed since the last look; nullptr when not.
   absl::StatusOr<std::shared_ptr<const Policy>> LoadIfChanged();
 
  private:
+  // (epoch, version) of a policy.
+  using Version = std::pair<uint64_t, uint64_t>;
+
   PolicySource() = default;
-  absl::Status CheckNotOlder(const lgsp::registry::v1::PolicySnapshot& snapshot) const;
+  // The version last taken: in this process, or as the disk remembers it; (0, 0) when there is
+  // none.
+  absl::StatusOr<Version> LastTaken() const;
+  void Remember(const Version& version);
 
   std::string file_, state_file_, seen_;
+  Policy::Upstreams upstreams_ = Policy::Upstreams::kNotLocal;
+  std::optional<Version> taken_;
   std::vector<keys::VerifyKey> keys_;
   GatewayMetrics* metrics_ = nullptr;
 };

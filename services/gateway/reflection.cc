@@ -37,7 +37,9 @@ void AddWithImports(const FileDescriptor* file, absl::flat_hash_set<const FileDe
 Reflection::Reflection(const Policy* policy, const SystemEntry* system) : policy_(policy) {
   services_.insert(kHealthService);
   if (system != nullptr) {
-    for (const auto& [path, grant] : system->grants) services_.insert(grant.agreement->service());
+    for (const auto& [path, grants] : system->grants) {
+      services_.insert(grants.front().agreement->service());
+    }
   }
   for (const std::string& name : services_) {
     const auto* service = policy_->descriptors().FindServiceByName(name);

@@ -5,29 +5,16 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/strings/numbers.h"
 #include "absl/synchronization/mutex.h"
 #include "libs/config/config.h"
 #include "libs/log/log.h"
 #include "libs/status/status.h"
+#include "services/gateway/endpoint.h"
 #include "services/gateway/policy_source.h"
 #include "services/gateway/worker.h"
 
 namespace lgsp::gateway {
 namespace {
-
-absl::StatusOr<boost::asio::ip::tcp::endpoint> ParseAddress(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  int port = -1;
-  boost::system::error_code error;
-  const auto host = boost::asio::ip::make_address(address.substr(0, colon), error);
-  if (error || colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) ||
-      port < 0 || port > 65535) {
-    return MakeError(absl::StatusCode::kInvalidArgument, "ADDRESS_INVALID",
-                     "an address must be <ip>:<port>", {{"address", address}});
-  }
-  return boost::asio::ip::tcp::endpoint(host, static_cast<uint16_t>(port));
-}
 
 absl::Status CheckH2c(const GatewayConfig& config, const boost::asio::ip::tcp::endpoint& endpoint) {
   if (config.profile() == GatewayConfig::DEVELOPMENT && endpoint.address().is_loopback() &&
@@ -77,7 +64,7 @@ absl::Status Server::Impl::LoadTls() {
 
 absl::Status Server::Impl::Listen() {
   Listener tls;
-  ASSIGN_OR_RETURN(tls.endpoint, ParseAddress(config.listen()));
+  ASSIGN_OR_RETURN(tls.endpoint, ParseEndpoint(config.listen()));
   for (const auto& worker : workers) {
     ASSIGN_OR_RETURN(port, worker->Listen(tls));
     tls.endpoint.port(static_cast<uint16_t>(port));
@@ -86,7 +73,7 @@ absl::Status Server::Impl::Listen() {
   Listener plain;
   plain.tls = false;
   plain.fixed_system = config.h2c_system();
-  ASSIGN_OR_RETURN(plain.endpoint, ParseAddress(config.h2c_listen()));
+  ASSIGN_OR_RETURN(plain.endpoint, ParseEndpoint(config.h2c_listen()));
   RETURN_IF_ERROR(CheckH2c(config, plain.endpoint));
   for (const auto& worker : workers) {
     ASSIGN_OR_RETURN(h2c_port, worker->Listen(plain));

@@ -2,46 +2,28 @@
 
 #include <algorithm>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "libs/status/status.h"
+#include "services/gateway/endpoint.h"
+#include "services/gateway/relay_errors.h"
 #include "services/gateway/worker.h"
 
 namespace lgsp::gateway {
-namespace {
-
-absl::Status Unreachable() {
-  return WithRetryDelay(MakeError(absl::StatusCode::kUnavailable, "UPSTREAM_UNREACHABLE",
-                                  "the service cannot be reached; the call was not sent"),
-                        kConnectBackoff);
-}
-
-}  // namespace
-
 Upstream::Upstream(Worker* worker, TcpSocket socket, const TlsContext& tls, UpstreamGroup* group)
     : H2Connection(worker, std::move(socket), tls), group_(group) {
   handshake_deadline_ = worker->now() + absl::ToChronoNanoseconds(kConnectTimeout);
 }
 
 void Upstream::Connect() {
-  const size_t colon = group_->address.rfind(':');
-  int port = 0;
-  boost::system::error_code error;
-  const auto host = boost::asio::ip::make_address(group_->address.substr(0, colon), error);
-  if (error || colon == std::string::npos ||
-      !absl::SimpleAtoi(group_->address.substr(colon + 1), &port)) {
-    // Names are resolved when the policy is compiled; what is left here must be an address.
-    return Close();
-  }
-  tcp().async_connect({host, static_cast<uint16_t>(port)},
-                      [self = std::static_pointer_cast<Upstream>(shared_from_this())](
-                          const boost::system::error_code& failed) {
-                        if (!self->open()) return;
-                        if (failed) return self->Close();
-                        boost::system::error_code ignored;
-                        self->tcp().set_option(boost::asio::ip::tcp::no_delay(true), ignored);
-                        self->Handshake(Role::kClient);
-                      });
+  const auto endpoint = ParseEndpoint(group_->address);
+  if (!endpoint.ok()) return Close();  // the policy was compiled without this check
+  tcp().async_connect(*endpoint, [self = std::static_pointer_cast<Upstream>(shared_from_this())](
+                                     const boost::system::error_code& failed) {
+    if (!self->open()) return;
+    if (failed) return self->Close();
+    self->SetSocketOptions();
+    self->Handshake(Role::kClient);
+  });
 }
 
 void Upstream::OnReady() {
@@ -57,7 +39,7 @@ bool Upstream::HasRoom() const {
   if (!open() || !ready_ || going_away_) return false;
   const uint32_t limit =
       nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-  return streams_.size() < std::min<size_t>(limit, kMaxQueuedPerUpstream);
+  return streams_.size() < std::min<size_t>(limit, kMaxStreamsPerUpstream);
 }
 
 void Upstream::Open(Exchange* exchange) {
@@ -72,7 +54,7 @@ void Upstream::Open(Exchange* exchange) {
     going_away_ = true;  // stream ids are used up
     return exchange->OnUpstreamClosed(NGHTTP2_REFUSED_STREAM, true);
   }
-  streams_[id] = exchange;
+  streams_[id].exchange = exchange;
   exchange->OnUpstreamStarted(this, id);
   FlushSoon();
 }
@@ -85,7 +67,12 @@ void Upstream::Abandon(int32_t stream_id) {
 
 Exchange* Upstream::Find(int32_t stream_id) {
   const auto it = streams_.find(stream_id);
-  return it == streams_.end() ? nullptr : it->second;
+  return it == streams_.end() ? nullptr : it->second.exchange;
+}
+
+bool Upstream::NotTaken(int32_t stream_id, const Stream& stream, uint32_t error_code) const {
+  // RFC 9113, 8.7: what REFUSED_STREAM and GOAWAY promise.
+  return !stream.sent || stream_id > last_taken_ || error_code == NGHTTP2_REFUSED_STREAM;
 }
 
 bool Upstream::OnHeader(int32_t stream_id, absl::string_view name, absl::string_view value) {
@@ -112,20 +99,21 @@ void Upstream::OnEndOfData(int32_t stream_id) {
 void Upstream::OnStreamClosed(int32_t stream_id, uint32_t error_code) {
   const auto it = streams_.find(stream_id);
   if (it == streams_.end()) return;
-  Exchange* exchange = it->second;
+  const Stream stream = it->second;
   streams_.erase(it);
-  exchange->OnUpstreamClosed(error_code, stream_id > last_taken_);
+  stream.exchange->OnUpstreamClosed(error_code, NotTaken(stream_id, stream, error_code));
   if (!group_->waiting.empty()) {
     worker_->Post([pool = &worker_->pool(), group = group_] { pool->Changed(group); });
   }
 }
 
-void Upstream::OnHeadersNotSent(int32_t stream_id) {
+void Upstream::OnHeadersSent(int32_t stream_id) {
   const auto it = streams_.find(stream_id);
-  if (it == streams_.end()) return;
-  Exchange* exchange = it->second;
-  streams_.erase(it);
-  exchange->OnUpstreamClosed(NGHTTP2_REFUSED_STREAM, true);
+  if (it != streams_.end()) it->second.sent = true;
+}
+
+void Upstream::OnHeadersNotSent(int32_t stream_id) {
+  OnStreamClosed(stream_id, NGHTTP2_REFUSED_STREAM);
 }
 
 void Upstream::OnGoaway(int32_t last_stream_id) {
@@ -142,11 +130,12 @@ ssize_t Upstream::ReadBody(int32_t stream_id, uint8_t* buffer, size_t size, uint
 void Upstream::OnClosed() {
   if (ready_) worker_->metrics().upstream_connections.Add(-1);
   // nghttp2 does not report streams of a session that ends.
-  absl::flat_hash_map<int32_t, Exchange*> streams;
+  absl::flat_hash_map<int32_t, Stream> streams;
   streams.swap(streams_);
   worker_->pool().Ended(group_, this, ready_);
-  for (const auto& [id, exchange] : streams) {
-    exchange->OnUpstreamClosed(NGHTTP2_INTERNAL_ERROR, id > last_taken_);
+  for (const auto& [id, stream] : streams) {
+    stream.exchange->OnUpstreamClosed(NGHTTP2_INTERNAL_ERROR,
+                                      NotTaken(id, stream, NGHTTP2_INTERNAL_ERROR));
   }
 }
 
@@ -157,7 +146,13 @@ UpstreamGroup* UpstreamPool::GroupOf(const lgsp::registry::v1::Upstream& upstrea
   return &group;
 }
 
-void UpstreamPool::StartConnection(UpstreamGroup* group) {
+void UpstreamPool::ConnectIfNeeded(UpstreamGroup* group) {
+  int taking_calls = 0;
+  for (const auto& connection : group->connections) {
+    if (connection->connecting()) return;
+    if (connection->TakesCalls()) ++taking_calls;
+  }
+  if (group->waiting.empty() || taking_calls >= kMaxConnectionsPerUpstream) return;
   auto upstream =
       std::make_shared<Upstream>(worker_, TcpSocket(worker_->io()), worker_->client_tls(), group);
   group->connections.push_back(upstream);
@@ -177,19 +172,12 @@ void UpstreamPool::Open(Exchange* exchange) {
     if (usable == nullptr && (worker_->now() >= group->retry_at || !group->connections.empty()))
       usable = group;
   }
-  if (usable == nullptr) return exchange->Fail(Unreachable());
+  if (usable == nullptr) return exchange->Fail(UpstreamUnreachable());
   if (usable->waiting.size() >= kMaxQueuedPerUpstream) {
-    return exchange->Fail(
-        WithRetryDelay(MakeError(absl::StatusCode::kResourceExhausted, "UPSTREAM_OVERLOADED",
-                                 "too many calls wait for the service"),
-                       kConnectBackoff));
+    return exchange->Fail(UpstreamOverloaded());
   }
   usable->waiting.push_back(exchange);
-  const bool connecting =
-      std::any_of(usable->connections.begin(), usable->connections.end(),
-                  [](const auto& connection) { return connection->connecting(); });
-  if (!connecting && usable->connections.size() < kMaxConnectionsPerUpstream)
-    StartConnection(usable);
+  ConnectIfNeeded(usable);
 }
 
 void UpstreamPool::StopWaiting(Exchange* exchange) {
@@ -210,6 +198,7 @@ void UpstreamPool::Changed(UpstreamGroup* group) {
       connection->Open(exchange);
     }
   }
+  ConnectIfNeeded(group);
 }
 
 void UpstreamPool::Ended(UpstreamGroup* group, Upstream* upstream, bool was_ready) {
@@ -218,19 +207,15 @@ void UpstreamPool::Ended(UpstreamGroup* group, Upstream* upstream, bool was_read
       std::remove_if(connections.begin(), connections.end(),
                      [upstream](const auto& connection) { return connection.get() == upstream; }),
       connections.end());
-  if (!was_ready) group->retry_at = worker_->now() + absl::ToChronoNanoseconds(kConnectBackoff);
-  if (!connections.empty() || group->waiting.empty()) return;
-  if (was_ready) return StartConnection(group);
+  if (was_ready) return ConnectIfNeeded(group);
+  group->retry_at = worker_->now() + absl::ToChronoNanoseconds(kConnectBackoff);
+  // Those that wait can still be served when another connection gets room again.
+  const bool others = std::any_of(connections.begin(), connections.end(),
+                                  [](const auto& connection) { return connection->TakesCalls(); });
+  if (others) return;
   std::deque<Exchange*> waiting;
   waiting.swap(group->waiting);
-  for (Exchange* exchange : waiting) exchange->Fail(Unreachable());
-}
-
-void UpstreamPool::CloseAll() {
-  for (auto& [key, group] : groups_) {
-    for (const auto& connection : std::vector<std::shared_ptr<Upstream>>(group.connections))
-      connection->Close();
-  }
+  for (Exchange* exchange : waiting) exchange->Fail(UpstreamUnreachable());
 }
 
 }  // namespace lgsp::gateway

@@ -25,6 +25,8 @@ class Upstream final : public H2Connection {
   // True when another stream can be opened now.
   bool HasRoom() const;
   bool connecting() const { return open() && !ready_; }
+  // False when it ends, or will not take another call.
+  bool TakesCalls() const { return open() && !going_away_; }
   void Open(Exchange* exchange);
   // The exchange has no more interest in its stream.
   void Abandon(int32_t stream_id);
@@ -37,16 +39,24 @@ class Upstream final : public H2Connection {
   void OnData(int32_t stream_id, absl::string_view data) override;
   void OnEndOfData(int32_t stream_id) override;
   void OnStreamClosed(int32_t stream_id, uint32_t error_code) override;
+  void OnHeadersSent(int32_t stream_id) override;
   void OnHeadersNotSent(int32_t stream_id) override;
   void OnGoaway(int32_t last_stream_id) override;
   ssize_t ReadBody(int32_t stream_id, uint8_t* buffer, size_t size, uint32_t* flags) override;
   void OnClosed() override;
 
  private:
+  struct Stream {
+    Exchange* exchange = nullptr;
+    // Its head has been given to the socket: the service may have seen it.
+    bool sent = false;
+  };
   Exchange* Find(int32_t stream_id);
+  // True when the service has certainly not begun the call of a stream.
+  bool NotTaken(int32_t stream_id, const Stream& stream, uint32_t error_code) const;
 
   UpstreamGroup* const group_;
-  absl::flat_hash_map<int32_t, Exchange*> streams_;
+  absl::flat_hash_map<int32_t, Stream> streams_;
   int32_t last_taken_ = INT32_MAX;
   bool going_away_ = false;
 };
@@ -72,11 +82,11 @@ class UpstreamPool {
   // A connection has become ready, has room again, or has ended.
   void Changed(UpstreamGroup* group);
   void Ended(UpstreamGroup* group, Upstream* upstream, bool was_ready);
-  void CloseAll();
 
  private:
   UpstreamGroup* GroupOf(const lgsp::registry::v1::Upstream& upstream);
-  void StartConnection(UpstreamGroup* group);
+  // One more connection, if calls wait, none is coming up and there may be more.
+  void ConnectIfNeeded(UpstreamGroup* group);
 
   Worker* const worker_;
   absl::node_hash_map<std::string, UpstreamGroup> groups_;

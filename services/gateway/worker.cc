@@ -2,7 +2,10 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
+#include "libs/log/log.h"
 #include "libs/status/status.h"
 #include "services/gateway/downstream.h"
 
@@ -24,7 +27,8 @@ Worker::Worker(const Clock* clock, const keys::SigningKey* caller_key, GatewayMe
 Worker::~Worker() { Join(); }
 
 absl::StatusOr<int> Worker::Listen(const Listener& listener) {
-  auto acceptor = std::make_unique<Acceptor>(Acceptor{tcp::acceptor(io_), listener});
+  auto acceptor = std::make_unique<Acceptor>(
+      Acceptor{tcp::acceptor(io_), listener, boost::asio::steady_timer(io_)});
   error_code error;
   tcp::acceptor& socket = acceptor->acceptor;
   socket.open(listener.endpoint.protocol(), error);
@@ -53,7 +57,10 @@ void Worker::Join() {
 }
 
 void Worker::SetPolicy(std::shared_ptr<const Policy> policy) {
-  Post([this, policy = std::move(policy)] { policy_ = policy; });
+  Post([this, policy = std::move(policy)] {
+    policy_ = policy;
+    for (const auto& downstream : Downstreams()) downstream->OnPolicy(*policy_);
+  });
 }
 
 void Worker::SetTls(TlsContext server, TlsContext client) {
@@ -67,18 +74,43 @@ void Worker::Accept(Acceptor& acceptor) {
   acceptor.acceptor.async_accept(
       io_, [this, &acceptor](const error_code& error, tcp::socket socket) {
         if (error == boost::asio::error::operation_aborted || draining_) return;
-        if (!error && connections_.size() < kMaxConnectionsPerWorker) {
-          error_code ignored;
-          socket.set_option(tcp::no_delay(true), ignored);
-          auto connection = std::make_shared<Downstream>(
-              this, std::move(socket), acceptor.listener.tls ? server_tls_ : nullptr,
-              acceptor.listener.fixed_system);
-          Remember(connection);
-          metrics_->connections.Add(1);
-          connection->Start();
+        if (!error) {
+          OnAccepted(acceptor, std::move(socket));
+          return Accept(acceptor);
         }
-        Accept(acceptor);
+        // No more descriptors, most likely: at once it would only fail again.
+        acceptor.pause.expires_after(absl::ToChronoNanoseconds(kAcceptBackoff));
+        acceptor.pause.async_wait([this, &acceptor](const error_code&) {
+          if (!draining_) Accept(acceptor);
+        });
       });
+}
+
+void Worker::OnAccepted(Acceptor& acceptor, TcpSocket socket) {
+  // One too many is closed as it comes.
+  if (connections_.size() >= kMaxConnectionsPerWorker) return;
+  auto connection = std::make_shared<Downstream>(this, std::move(socket),
+                                                 acceptor.listener.tls ? server_tls_ : nullptr,
+                                                 acceptor.listener.fixed_system);
+  Remember(connection);
+  metrics_->connections.Add(1);
+  connection->Start();
+}
+
+std::vector<std::shared_ptr<H2Connection>> Worker::Connections() const {
+  std::vector<std::shared_ptr<H2Connection>> connections;
+  connections.reserve(connections_.size());
+  for (const auto& [key, connection] : connections_) connections.push_back(connection);
+  return connections;
+}
+
+std::vector<std::shared_ptr<Downstream>> Worker::Downstreams() const {
+  std::vector<std::shared_ptr<Downstream>> downstreams;
+  for (const auto& [key, connection] : connections_) {
+    auto downstream = std::dynamic_pointer_cast<Downstream>(connection);
+    if (downstream != nullptr) downstreams.push_back(std::move(downstream));
+  }
+  return downstreams;
 }
 
 void Worker::Remember(const std::shared_ptr<H2Connection>& connection) {
@@ -109,13 +141,37 @@ void Worker::FlushDirty() {
 }
 
 absl::Status Worker::Admit() const {
-  if (exchanges_ <= kMaxExchangesPerWorker &&
-      buffered_bytes_ <= static_cast<int64_t>(kMaxBufferedBytesPerWorker)) {
+  if (exchanges_ <= kMaxExchangesPerWorker && buffered_bytes_ <= kMaxBufferedBytesPerWorker) {
     return absl::OkStatus();
   }
   return WithRetryDelay(MakeError(absl::StatusCode::kResourceExhausted, "GATEWAY_OVERLOADED",
                                   "the gateway has as many calls as it can hold"),
                         absl::Seconds(1));
+}
+
+void Worker::CountBuffered(int64_t change) {
+  buffered_bytes_ += change;
+  if (buffered_bytes_ <= kMaxBufferedBytesPerWorker || shed_posted_) return;
+  // Not now: the caller is in the middle of a call of the connection that may be closed.
+  shed_posted_ = true;
+  Post([this] {
+    shed_posted_ = false;
+    ShedMemory();
+  });
+}
+
+void Worker::ShedMemory() {
+  while (buffered_bytes_ > kMaxBufferedBytesPerWorker) {
+    const auto downstreams = Downstreams();
+    const auto largest = std::max_element(
+        downstreams.begin(), downstreams.end(),
+        [](const auto& a, const auto& b) { return a->buffered() < b->buffered(); });
+    if (largest == downstreams.end()) return;
+    metrics_->shed_connections.Add();
+    log::Warning("connection closed, as the gateway holds too many bytes",
+                 {{"bytes", (*largest)->buffered()}, {"limit", kMaxBufferedBytesPerWorker}});
+    (*largest)->Close();
+  }
 }
 
 void Worker::AddExchange() {
@@ -165,10 +221,7 @@ void Worker::Sweep() {
   sweep_timer_.expires_after(kSweepInterval);
   sweep_timer_.async_wait([this](const error_code& error) {
     if (error) return;
-    std::vector<std::shared_ptr<H2Connection>> connections;
-    connections.reserve(connections_.size());
-    for (const auto& [key, connection] : connections_) connections.push_back(connection);
-    for (const auto& connection : connections) connection->Sweep(now());
+    for (const auto& connection : Connections()) connection->Sweep(now());
     Sweep();
   });
 }
@@ -177,19 +230,15 @@ void Worker::Drain(absl::Duration grace) {
   Post([this, grace] {
     draining_ = true;
     error_code ignored;
-    for (auto& acceptor : acceptors_) acceptor->acceptor.close(ignored);
-    for (const auto& [key, connection] : connections_) {
-      if (auto* downstream = dynamic_cast<Downstream*>(key)) downstream->AnnounceDrain();
+    for (auto& acceptor : acceptors_) {
+      acceptor->acceptor.close(ignored);
+      acceptor->pause.cancel();
     }
+    for (const auto& downstream : Downstreams()) downstream->AnnounceDrain();
     drain_timer_.expires_after(absl::ToChronoNanoseconds(kDrainNotice));
     drain_timer_.async_wait(
         [this, force_at = now() + absl::ToChronoNanoseconds(grace)](const error_code&) {
-          std::vector<std::shared_ptr<H2Connection>> connections;
-          for (const auto& [key, connection] : connections_) connections.push_back(connection);
-          for (const auto& connection : connections) {
-            if (auto* downstream = dynamic_cast<Downstream*>(connection.get()))
-              downstream->LastGoaway();
-          }
+          for (const auto& downstream : Downstreams()) downstream->LastGoaway();
           FinishDrain(force_at);
         });
   });
@@ -202,14 +251,19 @@ void Worker::FinishDrain(SteadyTime force_at) {
     return;
   }
   // What was written last still has to leave.
-  FlushDirty();
-  Post([this] {
-    std::vector<std::shared_ptr<H2Connection>> connections;
-    for (const auto& [key, connection] : connections_) connections.push_back(connection);
-    for (const auto& connection : connections) connection->Close();
-    sweep_timer_.cancel();
-    deadline_timer_.cancel();
-  });
+  for (const auto& connection : Connections()) connection->CloseWhenWritten();
+  EndDrain(now() + absl::ToChronoNanoseconds(kLinger));
+}
+
+void Worker::EndDrain(SteadyTime force_at) {
+  if (!connections_.empty() && now() < force_at) {
+    drain_timer_.expires_after(kDrainPoll);
+    drain_timer_.async_wait([this, force_at](const error_code&) { EndDrain(force_at); });
+    return;
+  }
+  for (const auto& connection : Connections()) connection->Close();
+  sweep_timer_.cancel();
+  deadline_timer_.cancel();
 }
 
 }  // namespace lgsp::gateway

@@ -67,7 +67,7 @@ class Worker {
   absl::Status Admit() const;
   void AddExchange();
   void RemoveExchange();
-  void CountBuffered(int64_t change) { buffered_bytes_ += change; }
+  void CountBuffered(int64_t change);
   void CountRefused(const absl::Status& status);
 
   std::multimap<SteadyTime, Exchange*>& deadlines() { return deadlines_; }
@@ -78,12 +78,20 @@ class Worker {
   struct Acceptor {
     boost::asio::ip::tcp::acceptor acceptor;
     Listener listener;
+    boost::asio::steady_timer pause;
   };
   void Accept(Acceptor& acceptor);
+  void OnAccepted(Acceptor& acceptor, TcpSocket socket);
+  std::vector<std::shared_ptr<H2Connection>> Connections() const;
+  std::vector<std::shared_ptr<Downstream>> Downstreams() const;
+  // Closes the connections that hold most, until what is held is within its limit.
+  void ShedMemory();
   void FlushDirty();
   void ArmDeadlines();
   void Sweep();
+  // Every kDrainPoll: closes the connections when all calls have ended or the time is over.
   void FinishDrain(SteadyTime force_at);
+  void EndDrain(SteadyTime force_at);
 
   boost::asio::io_context io_{1};
   const Clock* const clock_;
@@ -95,7 +103,7 @@ class Worker {
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   absl::flat_hash_map<H2Connection*, std::shared_ptr<H2Connection>> connections_;
   std::vector<std::shared_ptr<H2Connection>> dirty_;
-  bool flush_posted_ = false, draining_ = false;
+  bool flush_posted_ = false, shed_posted_ = false, draining_ = false;
   size_t exchanges_ = 0;
   int64_t buffered_bytes_ = 0;
   std::multimap<SteadyTime, Exchange*> deadlines_;

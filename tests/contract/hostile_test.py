@@ -222,9 +222,10 @@ class BrokenFramesTest(HostileTest):
             connection = self.raw()
             connection.sendall(frame(FRAME_HEADERS, END_STREAM, 1, self.head_block()))
             connection.settimeout(WAIT_SECONDS)
-            with self.assertRaises(OSError):
+            with contextlib.suppress(OSError):
                 for _ in range(20_000):
                     connection.sendall(frame(FRAME_CONTINUATION, 0, 1, b"\0\1a\1b" * 100))
+            self.assertTrue(self.refused_or_closed(connection))
 
     def test_bombs_of_indexed_fields(self):
         """A block of a few bytes that stands for megabytes: one large field in the table, named again and again."""
@@ -369,9 +370,8 @@ class FloodTest(HostileTest):
             for stream in streams:
                 connection.data(stream, b"\0\0\0\1\0" + b"x" * 100)
             for stream in streams:
-                refused = connection.refusal(stream)
-                self.assertEqual((refused.code, refused.reason),
-                                 (grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_PASSED"))
+                # Of the gateway or of the service, whose clock is as good.
+                self.assertEqual(connection.refusal(stream).code, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 if __name__ == "__main__":

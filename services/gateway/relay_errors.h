@@ -1,0 +1,23 @@
+// PURE: how a call ends that was allowed and yet could not be relayed to its end.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+
+namespace lgsp::gateway {
+
+// DEADLINE_EXCEEDED DEADLINE_PASSED.
+absl::Status DeadlinePassed();
+// PERMISSION_DENIED AGREEMENT_WITHDRAWN: by a newer policy, while the call was under way.
+absl::Status AgreementWithdrawn();
+// UNAVAILABLE UPSTREAM_UNREACHABLE: there is no connection; the call was not sent.
+absl::Status UpstreamUnreachable();
+// RESOURCE_EXHAUSTED UPSTREAM_OVERLOADED: too many calls wait for a connection.
+absl::Status UpstreamOverloaded();
+// The service's stream ended without an answer, by the HTTP/2 error code: UNAVAILABLE
+// UPSTREAM_NOT_TAKEN (`not_taken`: it has certainly not begun the call) or UPSTREAM_LOST, CANCELLED
+// UPSTREAM_CANCELLED, RESOURCE_EXHAUSTED UPSTREAM_OVERLOADED.
+absl::Status UpstreamLost(uint32_t error_code, bool not_taken);
+
+}  // namespace lgsp::gateway
