@@ -1,7 +1,12 @@
 #include "libs/auth/auth.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <string>
+#include <thread>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "libs/status/status.h"
 
 namespace lgsp::auth {
@@ -48,6 +53,68 @@ TEST_CASE("a caller signed by anybody else is nobody") {
         "CALLER_INVALID");
 }
 
+TEST_CASE("the time of a caller, to the second") {
+  FakeClock clock(absl::FromUnixSeconds(1'790'000'000));
+  const keys::SigningKey key = keys::SigningKey::Generate();
+  const CallerVerifier verifier({*keys::VerifyKey::FromPem(key.PublicPem())}, &clock);
+  const absl::Time signed_at = clock.SecurityNow();
+  const std::string jws = *SignCaller(Onestop(), key, clock);
+  const auto at = [&](absl::Duration after) {
+    clock.Set(signed_at + after);
+    return ErrorReason(verifier.Verify(jws, kService).status());
+  };
+  CHECK(at(-kClockSkew).empty());
+  CHECK(at(-kClockSkew - absl::Seconds(1)) == "CALLER_EXPIRED");
+  CHECK(at(kCallerLifetime + kClockSkew - absl::Seconds(1)).empty());
+  CHECK(at(kCallerLifetime + kClockSkew) == "CALLER_EXPIRED");
+  // Signed by the gateway or not: nothing is good for longer.
+  clock.Set(signed_at);
+  const auto payload = [&](int64_t exp) {
+    return key.SignJws(absl::StrCat(R"({"iss":"gateway","aud":")", kService,
+                                    R"(","system":"systems/x","iat":1790000000,"exp":)", exp, "}"));
+  };
+  CHECK(verifier.Verify(payload(1'790'000'060), kService).ok());
+  CHECK(ErrorReason(verifier.Verify(payload(1'790'000'061), kService).status()) ==
+        "CALLER_EXPIRED");
+}
+
+TEST_CASE("a caller must be the gateway's word, and of somebody") {
+  FakeClock clock(absl::FromUnixSeconds(1'790'000'000));
+  const keys::SigningKey key = keys::SigningKey::Generate();
+  const CallerVerifier verifier({*keys::VerifyKey::FromPem(key.PublicPem())}, &clock);
+  for (const char* payload :
+       {"", "[]", "{", R"({"iss":"gateway"})", R"({"iss":"identity","system":"systems/x"})",
+        R"({"system":"systems/x"})", R"({"iss":"gateway","system":"systems/x","root":true})"}) {
+    INFO(payload);
+    CHECK(ErrorReason(verifier.Verify(key.SignJws(payload), kService).status()) ==
+          "CALLER_INVALID");
+  }
+}
+
+TEST_CASE("many callers are verified, remembered or not, by many threads") {
+  FakeClock clock(absl::FromUnixSeconds(1'790'000'000));
+  const keys::SigningKey key = keys::SigningKey::Generate();
+  const CallerVerifier verifier({*keys::VerifyKey::FromPem(key.PublicPem())}, &clock);
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  // More than are remembered.
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 1100; ++i) {
+        lgsp::auth::v1::Caller caller = Onestop();
+        caller.set_system(absl::StrCat("systems/", t, "-", i));
+        const std::string jws = *SignCaller(caller, key, clock);
+        for (int again = 0; again < 2; ++again) {
+          const auto verified = verifier.Verify(jws, kService);
+          if (!verified.ok() || verified->system() != caller.system()) ++wrong;
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("agencies match by code or subtree, never by a part of a code") {
   CHECK(AgencyMatches("H12.50.01", "H12.50.01"));
   CHECK_FALSE(AgencyMatches("H12.50.01", "H12.50.011"));
@@ -69,6 +136,11 @@ TEST_CASE("officers are read strictly") {
   CHECK(officer->roles(1) == "processing");
   CHECK_FALSE(officer->asserted());
   CHECK(ParseOfficer("a;b;")->roles_size() == 0);
+  const std::string word(64, 'x');
+  CHECK(ParseOfficer(word + ";" + word + ";1,2,3,4,5,6,7," + word)->roles_size() == 8);
+  CHECK_FALSE(ParseOfficer(word + "x;b;").ok());
+  CHECK_FALSE(ParseOfficer("a;" + word + "x;").ok());
+  CHECK_FALSE(ParseOfficer("a;b;" + word + "x").ok());
   for (const char* bad : {"", "a;b", "a;b;c;d", ";b;c", "a;;c", "a b;c;d", "a;b;c,,d",
                           "a;b;1,2,3,4,5,6,7,8,9", "Nguyễn;b;c"}) {
     CHECK(ErrorReason(ParseOfficer(bad).status()) == "OFFICER_INVALID");

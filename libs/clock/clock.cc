@@ -1,5 +1,6 @@
 #include "libs/clock/clock.h"
 
+#include <pthread.h>
 #include <sys/random.h>
 
 #include <algorithm>
@@ -39,23 +40,31 @@ namespace {
 
 // A kernel call per id would cost more than all the rest of it: each thread takes its random bytes
 // in blocks.
-constexpr size_t kRandomBlock = 1024;
+struct RandomBlock {
+  std::array<uint8_t, 1024> bytes;
+  size_t used = sizeof(bytes);
+};
+thread_local RandomBlock random_block;
+
+void Refill(RandomBlock& block) {
+  // After a fork the two processes would give the same ids.
+  [[maybe_unused]] static const int guard =
+      pthread_atfork(nullptr, nullptr, [] { random_block = RandomBlock(); });
+  // The kernel may give fewer than asked when a signal comes; never an error once its pool is
+  // ready.
+  for (size_t have = 0; have < block.bytes.size();) {
+    const ssize_t got = getrandom(block.bytes.data() + have, block.bytes.size() - have, 0);
+    if (got > 0) have += static_cast<size_t>(got);
+  }
+  block.used = 0;
+}
 
 uint64_t RandomWord() {
-  thread_local std::array<uint8_t, kRandomBlock> block;
-  thread_local size_t used = kRandomBlock;
-  if (used == kRandomBlock) {
-    // The kernel may give fewer than asked when a signal comes; never an error once its pool is
-    // ready.
-    for (size_t have = 0; have < kRandomBlock;) {
-      const ssize_t got = getrandom(block.data() + have, kRandomBlock - have, 0);
-      if (got > 0) have += static_cast<size_t>(got);
-    }
-    used = 0;
-  }
+  RandomBlock& block = random_block;
+  if (block.used == block.bytes.size()) Refill(block);
   uint64_t word = 0;
-  memcpy(&word, block.data() + used, sizeof(word));
-  used += sizeof(word);
+  memcpy(&word, block.bytes.data() + block.used, sizeof(word));
+  block.used += sizeof(word);
   return word;
 }
 

@@ -85,7 +85,8 @@ void CallWorker::Wake() {
   woken_ = true;
 }
 
-absl::StatusOr<std::vector<CallWorker::Claimed>> CallWorker::Claim(int limit) {
+absl::StatusOr<std::vector<CallWorker::Claimed>> CallWorker::Claim(int limit,
+                                                                   absl::Duration duration) {
   std::vector<Claimed> claimed;
   RETURN_IF_ERROR(db_->Run([&](sql::Transaction& tx) -> absl::Status {
     claimed.clear();
@@ -102,7 +103,7 @@ absl::StatusOr<std::vector<CallWorker::Claimed>> CallWorker::Claim(int limit) {
             // Again, of the row as it is once it is locked: PostgreSQL chose it before.
             "AND state = 0 AND next_attempt_time <= :now AND claimed_until < :now "
             "RETURNING id, subject, sequence, request, attempts",
-            {{"until", now + options_.attempt_timeout + kClaimMargin},
+            {{"until", now + duration},
              {"me", claimant_},
              {"kind", options_.kind},
              {"now", now},
@@ -119,6 +120,40 @@ absl::StatusOr<std::vector<CallWorker::Claimed>> CallWorker::Claim(int limit) {
     return absl::OkStatus();
   }));
   return claimed;
+}
+
+absl::Status CallWorker::RenewClaims() {
+  const absl::Time now = clock_->SecurityNow();
+  std::map<AttemptId, Holding> due;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [attempt, holding] : held_) {
+      // One that takes longer than it may is left to others.
+      if (holding.renewal <= now && now < holding.end) due.emplace(attempt, holding);
+    }
+  }
+  if (due.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(db_->Run([&](sql::Transaction& tx) -> absl::Status {
+    for (const auto& [attempt, holding] : due) {
+      // Not what is finished since: a postponed call is nobody's.
+      RETURN_IF_ERROR(tx.Execute("UPDATE calls SET claimed_until = :until WHERE id = :id "
+                                 "AND claimed_by = :me AND attempts = :attempts "
+                                 "AND claimed_until > 0",
+                                 {{"until", std::min(now + kClaimDuration, holding.end)},
+                                  {"id", attempt.first},
+                                  {"me", claimant_},
+                                  {"attempts", attempt.second}})
+                          .status());
+    }
+    return absl::OkStatus();
+  }));
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [attempt, holding] : due) {
+    if (const auto it = held_.find(attempt); it != held_.end()) {
+      it->second.renewal = now + kClaimRenewal;
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CallWorker::Attempt(const Claimed& claimed) {
@@ -159,8 +194,9 @@ absl::Status CallWorker::Attempt(const Claimed& claimed) {
 
 absl::StatusOr<int> CallWorker::RunOnce() {
   // One claim per attempt: a claim taken with others would run out while they are made.
+  const absl::Duration duration = options_.attempt_timeout + kClaimMargin;
   for (int made = 0; made < kMaxAttemptsInARow; ++made) {
-    ASSIGN_OR_RETURN(const std::vector<Claimed> claimed, Claim(1));
+    ASSIGN_OR_RETURN(const std::vector<Claimed> claimed, Claim(1, duration));
     if (claimed.empty()) return made;
     RETURN_IF_ERROR(Attempt(claimed[0]));
   }
@@ -181,19 +217,46 @@ absl::Status CallWorker::ReportBacklog() {
   });
 }
 
+void CallWorker::Fill(int room) {
+  const absl::Time now = clock_->SecurityNow();
+  auto claimed = Claim(room, kClaimDuration);
+  if (!claimed.ok()) {
+    log::Error("outward calls cannot be claimed",
+               {{"kind", options_.kind}, {"status", claimed.status()}});
+    return;
+  }
+  absl::MutexLock lock(&mutex_);
+  // As many as there was room for: there may be more.
+  if (static_cast<int>(claimed->size()) == room) woken_ = true;
+  for (Claimed& one : *claimed) {
+    held_.emplace(AttemptId(one.call.id, one.call.attempts),
+                  Holding{now + kClaimRenewal, now + options_.attempt_timeout + kClaimMargin});
+    queue_.push_back(std::move(one));
+  }
+}
+
 void CallWorker::Dispatch() {
+  absl::Time next_look = absl::Now() + options_.poll_interval;
   absl::Time next_report = absl::InfinitePast();
   for (;;) {
     int room = 0;
     {
       absl::MutexLock lock(&mutex_);
       const auto due = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return stop_ || (woken_ && busy_ + static_cast<int>(queue_.size()) < options_.threads);
+        return stop_ ? held_.empty() : woken_ && static_cast<int>(held_.size()) < options_.threads;
       };
-      mutex_.AwaitWithTimeout(absl::Condition(&due), options_.poll_interval);
-      if (stop_) return;
-      woken_ = false;
-      room = options_.threads - busy_ - static_cast<int>(queue_.size());
+      const bool told = mutex_.AwaitWithTimeout(absl::Condition(&due),
+                                                std::min(next_look - absl::Now(), kClaimRenewal));
+      if (stop_ && held_.empty()) return;
+      if (told || absl::Now() >= next_look) {
+        next_look = absl::Now() + options_.poll_interval;
+        woken_ = false;
+        if (!stop_) room = options_.threads - static_cast<int>(held_.size());
+      }
+    }
+    if (const absl::Status status = RenewClaims(); !status.ok()) {
+      log::Error("claims of outward calls not renewed",
+                 {{"kind", options_.kind}, {"status", status}});
     }
     // Counting costs as much as the backlog is long: not with every claim.
     if (absl::Now() >= next_report) {
@@ -204,17 +267,7 @@ void CallWorker::Dispatch() {
       }
     }
     // Whoever becomes idle says so.
-    if (room <= 0) continue;
-    auto claimed = Claim(room);
-    if (!claimed.ok()) {
-      log::Error("outward calls cannot be claimed",
-                 {{"kind", options_.kind}, {"status", claimed.status()}});
-      continue;
-    }
-    absl::MutexLock lock(&mutex_);
-    // As many as there was room for: there may be more.
-    if (static_cast<int>(claimed->size()) == room) woken_ = true;
-    for (Claimed& one : *claimed) queue_.push_back(std::move(one));
+    if (room > 0) Fill(room);
   }
 }
 
@@ -231,14 +284,14 @@ void CallWorker::Work() {
       if (queue_.empty()) return;
       claimed = std::move(queue_.front());
       queue_.pop_front();
-      ++busy_;
     }
     if (const absl::Status status = Attempt(claimed); !status.ok()) {
       log::Error("outcome of an outward call not recorded",
                  {{"kind", options_.kind}, {"subject", claimed.call.subject}, {"status", status}});
     }
     absl::MutexLock lock(&mutex_);
-    --busy_;
+    // Of an outcome that is not recorded, too: it is made again when the claim has run out.
+    held_.erase({claimed.call.id, claimed.call.attempts});
     // The next call of this subject may be due now.
     woken_ = true;
   }

@@ -4,8 +4,10 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -20,7 +22,13 @@
 
 namespace lgsp::durable {
 
-// A claim outlives its attempt by this much, for the transaction that records the outcome.
+// How long a claim holds unless it is renewed: as long nobody makes the calls of a worker that
+// died.
+inline constexpr absl::Duration kClaimDuration = absl::Seconds(15);
+// How often a worker renews the claims of what it has not finished.
+inline constexpr absl::Duration kClaimRenewal = absl::Seconds(5);
+// No claim outlives the time of its attempt by more than this, which is for the transaction that
+// records the outcome.
 inline constexpr absl::Duration kClaimMargin = absl::Seconds(15);
 // What one RunOnce makes at most.
 inline constexpr int kMaxAttemptsInARow = 64;
@@ -44,21 +52,21 @@ absl::Status AddCall(sql::Transaction& tx, absl::string_view kind, const Call& c
                      const keys::DataKey& key, absl::Time now);
 
 // Makes the calls of one kind. An attempt that dies with its process is made again when its claim
-// has run out: what is called must bear repetition.
+// has run out, after kClaimDuration at the latest: what is called must bear repetition.
 //
 // Claims and back-off go by security time: how long a partner is given has nothing to do with the
 // civil time of a simulation, in which a claim would run out at once. Hosts that share a database
-// must agree on the time to kClaimMargin.
+// must agree on the time to kClaimRenewal.
 class CallWorker {
  public:
   struct Options {
     std::string kind;
     int threads = 4;
-    // How long an attempt may take; its claim is held a little longer.
+    // How long an attempt may take; its claim is renewed for a little longer.
     absl::Duration attempt_timeout = absl::Seconds(60);
     absl::Duration first_backoff = absl::Milliseconds(250);
     absl::Duration longest_backoff = absl::Seconds(60);
-    // How often calls are looked for when nobody says Wake.
+    // How often calls are looked for when nobody says Wake; claims are renewed between.
     absl::Duration poll_interval = absl::Seconds(1);
   };
   // Makes the call; no transaction is open. `deadline` is of the machine's clock, as gRPC and
@@ -79,7 +87,7 @@ class CallWorker {
   void Wake();
 
   // Makes what is due, one after the other, in the calling thread; at most kMaxAttemptsInARow. Says
-  // how many attempts were made.
+  // how many attempts were made. Nothing renews these claims: each holds for its whole attempt.
   absl::StatusOr<int> RunOnce();
 
  private:
@@ -89,8 +97,20 @@ class CallWorker {
     absl::Status readable;
   };
 
-  absl::StatusOr<std::vector<Claimed>> Claim(int limit);
+  // Which attempt of which call.
+  using AttemptId = std::pair<std::string, int64_t>;
+  // When a claim is renewed next, and when it ends for good.
+  struct Holding {
+    absl::Time renewal;
+    absl::Time end;
+  };
+
+  absl::StatusOr<std::vector<Claimed>> Claim(int limit, absl::Duration duration);
+  // Renews what is due; no transaction when that is nothing.
+  absl::Status RenewClaims();
   absl::Status Attempt(const Claimed& claimed);
+  // Claims `room` calls for the workers.
+  void Fill(int room);
   void Dispatch();
   void Work();
   absl::Status ReportBacklog();
@@ -106,12 +126,14 @@ class CallWorker {
   metrics::Gauge open_, oldest_seconds_;
 
   absl::Mutex mutex_;
-  // Claimed; never more than there are idle workers, as a claim runs out.
+  // Claimed and not begun; never more than there are idle workers: the time of an attempt counts
+  // from its claim.
   std::deque<Claimed> queue_ ABSL_GUARDED_BY(mutex_);
-  int busy_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Claimed and not finished, `queue_` included.
+  std::map<AttemptId, Holding> held_ ABSL_GUARDED_BY(mutex_);
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
-  // Nothing will be claimed any more.
+  // Nothing is under way and nothing will be claimed any more.
   bool drained_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread dispatcher_;
   std::vector<std::thread> workers_;

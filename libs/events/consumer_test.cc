@@ -225,7 +225,7 @@ TEST_CASE("a consumer ends at once, whether it waits for events, for the server,
 
 TEST_CASE("consumers end and begin again and again while events are told") {
   Publisher publisher({.poll_interval = absl::Milliseconds(1), .heartbeat = absl::Milliseconds(2)});
-  Inbox inbox;
+  Inbox inbox(GENERATE(from_range(kBothEngines)));
   constexpr int kEvents = 300;
   std::atomic<bool> told = false;
   sql::Crowd teller(1, [&](int) {

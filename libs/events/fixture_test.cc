@@ -16,12 +16,13 @@ using lgsp::events::v1::Feed;
 using lgsp::events::v1::FollowRequest;
 using lgsp::events::v1::FollowResponse;
 
-Publisher::Publisher(FeedOptions options, int port)
+Publisher::Publisher(FeedOptions options, int port, absl::string_view more_calls)
     : options_(options),
       port_(port),
-      platform_(
+      platform_(absl::StrCat(
           "rules { caller: 'insights' service: 'lgsp.events.v1.Feed' methods: 'Follow' }"
-          "rules { caller: 'gateway' service: 'lgsp.events.v1.Feed' methods: 'Follow' }"),
+          "rules { caller: 'gateway' service: 'lgsp.events.v1.Feed' methods: 'Follow' }",
+          more_calls)),
       db_(sql::Database::Engine::kSqlite),
       clock_(absl::FromUnixSeconds(1'900'000'000)),
       outbox_(&clock_) {
@@ -44,11 +45,11 @@ void Publisher::Stop() {
 }
 
 absl::Status Publisher::Add(sql::Transaction& tx, const TestEvent& event) const {
-  lgsp::dossiers::v1::DossierSubmitted data;
-  data.set_dossier(event.subject);
-  data.set_procedure(std::string(event.padding, 'p'));
-  return outbox_.Add(
-      tx, {event.subject, event.revision, clock_.CivilNow(), event.audience, "00-trace", &data});
+  lgsp::dossiers::v1::DossierSubmitted submitted;
+  submitted.set_dossier(event.subject);
+  submitted.set_procedure(std::string(event.padding, 'p'));
+  return outbox_.Add(tx, {event.subject, event.revision, clock_.CivilNow(), event.audience,
+                          "00-trace", event.data == nullptr ? &submitted : event.data});
 }
 
 void Publisher::Publish(const std::vector<TestEvent>& events) {

@@ -1,5 +1,5 @@
-// What the tests of libs/events share: a publisher with its feed on a real server, a follower, a
-// database of a consumer.
+// What the tests of libs/events and of those who follow a feed share: a publisher with its feed on
+// a real server, a follower, a database of a consumer.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -32,12 +32,15 @@ struct TestEvent {
   std::vector<std::string> audience = {};
   // Makes the event larger.
   size_t padding = 0;
+  // What happened; by default a DossierSubmitted that says little.
+  const google::protobuf::Message* data = nullptr;
 };
 
 // A platform whose dossiers publish. insights and gateway may follow.
 class Publisher {
  public:
-  explicit Publisher(FeedOptions options = {}, int port = 0);
+  // `more_calls`: rules beside those of the feed, as in libs/rpc/calls.proto.
+  explicit Publisher(FeedOptions options = {}, int port = 0, absl::string_view more_calls = "");
   ~Publisher() { Stop(); }
 
   // As main of a service does it.

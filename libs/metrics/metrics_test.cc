@@ -1,7 +1,10 @@
 #include "libs/metrics/metrics.h"
 
 #include <catch2/catch.hpp>
+#include <memory>
+#include <string>
 
+#include "absl/time/clock.h"
 #include "libs/status/status.h"
 
 namespace lgsp::metrics {
@@ -44,6 +47,21 @@ TEST_CASE("the port is reported, and a taken one is an error") {
   Registry second;
   auto taken = second.Serve("127.0.0.1:" + std::to_string(*port));
   CHECK(ErrorReason(taken.status()) == "METRICS_PORT_TAKEN");
+}
+
+TEST_CASE("a registry that is served ends at once, and its port is free again") {
+  for (const std::string host : {"127.0.0.1:", "0.0.0.0:", ""}) {
+    auto registry = std::make_unique<Registry>();
+    const auto port = registry->Serve(host + "0");
+    INFO(host << " " << port.status());
+    REQUIRE(port.ok());
+    const absl::Time begin = absl::Now();
+    registry.reset();
+    // By itself the server would need up to two seconds, on average one.
+    CHECK(absl::Now() - begin < absl::Milliseconds(700));
+    Registry next;
+    CHECK(next.Serve(host + std::to_string(*port)).ok());
+  }
 }
 
 }  // namespace

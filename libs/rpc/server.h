@@ -52,7 +52,7 @@ class Server {
   int port() const;
 
   // Health says NOT_SERVING, calls under way may end until `grace` has passed, the rest is
-  // cancelled.
+  // cancelled. A stream is a call, also one of those that watch health.
   void Drain(absl::Duration grace);
 
  private:

@@ -140,5 +140,11 @@ TEST_CASE("SQLite: files that cannot be opened") {
   }
 }
 
+TEST_CASE("SQLite: a relative path is beneath the folder of the configuration") {
+  CHECK(ResolveUrl("/data/config", "sqlite:../x.db") == "sqlite:/data/config/../x.db");
+  CHECK(ResolveUrl("/data/config", "sqlite:/var/x.db") == "sqlite:/var/x.db");
+  CHECK(ResolveUrl("/data/config", "postgresql://db/x") == "postgresql://db/x");
+}
+
 }  // namespace
 }  // namespace lgsp::sql

@@ -6,8 +6,10 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "libs/sql/fixture_test.h"
 #include "libs/status/status.h"
 
@@ -217,6 +219,66 @@ TEST_CASE("a Database that ends lets those who wait finish") {
   REQUIRE(left.ok());
   REQUIRE(Count(crowd.Join(), "OK") == kCallers);
   REQUIRE(ReadInt(*db->OpenAnother(), "SELECT COUNT(*) FROM counters") == kCallers);
+}
+
+// Writes pairs of rows from several threads, a line to `reports` for each that was answered with
+// OK, until killed.
+void WriteUntilKilled(Database& database, int reports) {
+  constexpr int kThreads = 4;
+  Crowd crowd(kThreads, [&](int t) -> absl::Status {
+    for (int i = 0;; ++i) {
+      const std::string name = absl::StrCat(t, "-", i);
+      RETURN_IF_ERROR(database.Run([&](Transaction& tx) -> absl::Status {
+        RETURN_IF_ERROR(Insert(tx, absl::StrCat("a", name)));
+        return Insert(tx, absl::StrCat("b", name));
+      }));
+      const std::string line = absl::StrCat(name, "\n");
+      if (write(reports, line.data(), line.size()) < 0) return absl::OkStatus();
+    }
+  });
+  crowd.Join();
+}
+
+TEST_CASE("what was answered with OK is there after kill -9, and nothing by halves") {
+  const auto db = NewCounters(GENERATE(from_range(kBothEngines)));
+  // A child has no threads of its parent: it opens its own.
+  db->Close();
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    WriteUntilKilled(*db->OpenAnother(), ends[1]);
+    _exit(0);
+  }
+  close(ends[1]);
+  std::string reports;
+  char buffer[256];
+  bool killed = false;
+  for (ssize_t n = 0; (n = read(ends[0], buffer, sizeof(buffer))) > 0;) {
+    reports.append(buffer, n);
+    if (reports.size() > 1000) killed = killed || kill(child, SIGKILL) == 0;
+  }
+  close(ends[0]);
+  int outcome = 0;
+  REQUIRE(waitpid(child, &outcome, 0) == child);
+  REQUIRE(killed);
+  REQUIRE(WIFSIGNALED(outcome));
+
+  const auto after = db->OpenAnother();
+  const auto rows = ReadOne(*after, "SELECT name FROM counters");
+  REQUIRE(rows.ok());
+  std::set<std::string> kept;
+  for (const Row& row : rows->rows) kept.insert(row.Text(0));
+  int told = 0;
+  for (const absl::string_view name : absl::StrSplit(reports, '\n', absl::SkipEmpty())) {
+    REQUIRE(kept.count(absl::StrCat("a", name)) == 1);
+    ++told;
+  }
+  REQUIRE(told > 100);
+  for (const std::string& name : kept) {
+    REQUIRE(kept.count(absl::StrCat(name[0] == 'a' ? "b" : "a", name.substr(1))) == 1);
+  }
+  REQUIRE(RunOne(*after, "DELETE FROM counters").ok());
 }
 
 // What a child process that did `work` wrote on stderr before it died by SIGABRT; empty when it did

@@ -1,8 +1,9 @@
 #include "services/dossiers/calendar.h"
 
 #include <algorithm>
+#include <vector>
 
-#include "absl/strings/match.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -20,11 +21,16 @@ using lgsp::dossiers::v1::DayRun;
 using lgsp::dossiers::v1::DueDate;
 
 constexpr int64_t kMaxTermDays = 3660;
+constexpr size_t kMaxTermDigits = 4;
 
-absl::Status RowInvalid(absl::string_view name, absl::string_view date) {
+absl::Status RowInvalid(absl::string_view name, absl::string_view date, absl::string_view what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "CSV_INVALID",
-                   absl::StrCat(name, ": row ", date, " is not a day off or a worked Saturday"),
-                   {{"file", name}});
+                   absl::StrCat(name, ": row ", date, ": ", what), {{"file", name}});
+}
+
+bool IsWeekend(absl::CivilDay day) {
+  const absl::Weekday weekday = absl::GetWeekday(day);
+  return weekday == absl::Weekday::saturday || weekday == absl::Weekday::sunday;
 }
 
 // Adds a day to the explanation, joined to the run before it when it counts alike.
@@ -105,6 +111,12 @@ absl::Status CountDays(Walk& walk, int64_t hundredths, DueDate& due) {
   return absl::OkStatus();
 }
 
+// 1 to `max` digits, and nothing else.
+bool IsDigits(absl::string_view text, size_t max) {
+  return !text.empty() && text.size() <= max &&
+         std::all_of(text.begin(), text.end(), absl::ascii_isdigit);
+}
+
 }  // namespace
 
 bool Calendar::Day::works() const {
@@ -116,30 +128,35 @@ absl::StatusOr<Calendar> Calendar::FromCsv(absl::string_view name, absl::string_
                    text::ParseCsv(name, content, {"date", "kind", "status", "basis"}));
   Calendar calendar;
   for (const auto& row : table.rows) {
+    const std::string &date = row[0], &kind = row[1], &status = row[2], &basis = row[3];
     absl::CivilDay day;
-    if (!absl::ParseCivilTime(row[0], &day)) return RowInvalid(name, row[0]);
-    DayRun::Kind kind;
-    if (row[1] == "WEEKDAY_OFF") {
-      kind = DayRun::DAY_OFF;
-    } else if (row[1] == "SATURDAY_WORKED" && absl::GetWeekday(day) == absl::Weekday::saturday) {
-      kind = DayRun::WORKED_SATURDAY;
+    if (!absl::ParseCivilTime(date, &day)) return RowInvalid(name, date, "is not a day");
+    Day special;
+    special.basis = basis;
+    if (kind == "WEEKDAY_OFF" && !IsWeekend(day)) {
+      special.kind = DayRun::DAY_OFF;
+    } else if (kind == "SATURDAY_WORKED" && absl::GetWeekday(day) == absl::Weekday::saturday) {
+      special.kind = DayRun::WORKED_SATURDAY;
     } else {
-      return RowInvalid(name, row[0]);
+      return RowInvalid(name, date, "is neither a weekday off nor a worked Saturday");
     }
-    calendar.special_[day] = {kind, row[3]};
+    if (basis.empty()) return RowInvalid(name, date, "names no basis");
+    if (!calendar.special_.emplace(day, special).second) {
+      return RowInvalid(name, date, "occurs twice");
+    }
     calendar.years_.insert(day.year());
-    if (row[2] != "notice") calendar.provisional_.insert(day.year());
+    if (status == "provisional") {
+      calendar.provisional_.insert(day.year());
+    } else if (status != "notice") {
+      return RowInvalid(name, date, "is neither by notice nor provisional");
+    }
   }
   return calendar;
 }
 
 Calendar::Day Calendar::DayOf(absl::CivilDay day) const {
-  if (const auto it = special_.find(day); it != special_.end()) {
-    return {it->second.kind, it->second.basis};
-  }
-  const absl::Weekday weekday = absl::GetWeekday(day);
-  const bool weekend = weekday == absl::Weekday::saturday || weekday == absl::Weekday::sunday;
-  return {weekend ? DayRun::WEEKEND : DayRun::COUNTED, ""};
+  if (const auto it = special_.find(day); it != special_.end()) return it->second;
+  return {IsWeekend(day) ? DayRun::WEEKEND : DayRun::COUNTED, ""};
 }
 
 absl::StatusOr<DueDate> ComputeDue(const Calendar& calendar, absl::Time start, Term term) {
@@ -159,15 +176,15 @@ std::optional<Term> ParseTerm(absl::string_view amount, absl::string_view unit) 
   } else if (unit != "WORKING_DAY") {
     return std::nullopt;
   }
-  const std::pair<absl::string_view, absl::string_view> parts =
-      absl::StrSplit(amount, absl::MaxSplits('.', 1));
-  std::string fraction(parts.second);
-  fraction.resize(std::max<size_t>(fraction.size(), 2), '0');
+  const std::vector<std::string> parts = absl::StrSplit(amount, '.');
+  if (parts.size() > 2 || !IsDigits(parts[0], kMaxTermDigits)) return std::nullopt;
   int64_t whole = 0;
   int64_t hundredths = 0;
-  if (fraction.size() != 2 || !absl::SimpleAtoi(parts.first, &whole) ||
-      !absl::SimpleAtoi(fraction, &hundredths) || whole < 0 || whole > kMaxTermDays) {
-    return std::nullopt;
+  if (!absl::SimpleAtoi(parts[0], &whole) || whole > kMaxTermDays) return std::nullopt;
+  if (parts.size() == 2) {
+    if (!IsDigits(parts[1], 2) || !absl::SimpleAtoi(parts[1], &hundredths)) return std::nullopt;
+    // `.5` are 50 hundredths.
+    if (parts[1].size() == 1) hundredths *= 10;
   }
   term.hundredths = whole * 100 + hundredths;
   if (term.hundredths == 0) return std::nullopt;

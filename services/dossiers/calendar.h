@@ -23,7 +23,7 @@ inline constexpr absl::Duration kAfternoonEnd = absl::Hours(17);
 // The days on which civil servants work. Immutable.
 class Calendar {
  public:
-  // From vn_civil_service_days_*.csv. INVALID_ARGUMENT CSV_INVALID.
+  // From vn_civil_service_days_*.csv. INVALID_ARGUMENT CSV_INVALID with file and line or date.
   static absl::StatusOr<Calendar> FromCsv(absl::string_view name, absl::string_view content);
 
   // What a day is, and the notice it rests on (days off, worked Saturdays).
@@ -39,11 +39,8 @@ class Calendar {
   bool IsProvisional(int64_t year) const { return provisional_.contains(year); }
 
  private:
-  struct Special {
-    lgsp::dossiers::v1::DayRun::Kind kind;
-    std::string basis;
-  };
-  std::map<absl::CivilDay, Special> special_;
+  // Weekdays off and worked Saturdays; every other day is what its weekday says.
+  std::map<absl::CivilDay, Day> special_;
   std::set<int64_t> years_, provisional_;
 };
 

@@ -24,6 +24,37 @@ absl::Status Invalid(absl::string_view file, absl::string_view code, absl::strin
                    absl::StrCat(file, ": ", code, ": ", what), {{"file", file}, {"code", code}});
 }
 
+constexpr absl::string_view kAgencyKinds[] = {"DEPARTMENT", "CENTRAL_BRANCH", "COMMUNE",
+                                              "SERVICE_CENTRE"};
+constexpr absl::string_view kScopes[] = {"HERE", "CENTRAL", "OTHER_PROVINCE", "INTERNAL"};
+constexpr absl::string_view kTermClasses[] = {"KNOWN", "OTHER", "NONE"};
+
+template <typename Words>
+bool IsOneOf(const Words& words, absl::string_view word) {
+  return std::find(std::begin(words), std::end(words), word) != std::end(words);
+}
+
+bool IsChannel(const std::string& text) {
+  Dossier::Channel channel;
+  return Dossier::Channel_Parse(text, &channel) && channel != Dossier::CHANNEL_UNSPECIFIED;
+}
+
+absl::Status CheckChannels(const Procedure& procedure) {
+  const std::vector<std::string> channels = absl::StrSplit(procedure.channels, '|');
+  if (!std::all_of(channels.begin(), channels.end(), IsChannel)) {
+    return Invalid(kProceduresFile, procedure.code, "channels are not DIRECT, ONLINE, POSTAL");
+  }
+  for (const std::string& channel : channels) {
+    const auto of_channel = [&](const PrintedTerm& term) {
+      return Dossier::Channel_Name(term.channel) == channel;
+    };
+    if (std::none_of(procedure.terms.begin(), procedure.terms.end(), of_channel)) {
+      return Invalid(kTermsFile, procedure.code, absl::StrCat("no term for ", channel));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<text::CsvTable> ReadTable(absl::string_view folder, absl::string_view file,
                                          const std::vector<absl::string_view>& columns) {
   ASSIGN_OR_RETURN(const std::string content, config::ReadFile(config::Resolve(folder, file)));
@@ -42,6 +73,9 @@ absl::StatusOr<Catalogue> Catalogue::Load(absl::string_view folder) {
   RETURN_IF_ERROR(catalogue.LoadAgencies(folder));
   RETURN_IF_ERROR(catalogue.LoadProcedures(folder));
   RETURN_IF_ERROR(catalogue.LoadTerms(folder));
+  for (const auto& [code, procedure] : catalogue.procedures_) {
+    RETURN_IF_ERROR(CheckChannels(procedure));
+  }
   ASSIGN_OR_RETURN(const std::string days, config::ReadFile(config::Resolve(folder, kDaysFile)));
   ASSIGN_OR_RETURN(catalogue.calendar_, Calendar::FromCsv(kDaysFile, days));
   return catalogue;
@@ -50,7 +84,12 @@ absl::StatusOr<Catalogue> Catalogue::Load(absl::string_view folder) {
 absl::Status Catalogue::LoadAgencies(absl::string_view folder) {
   ASSIGN_OR_RETURN(text::CsvTable table,
                    ReadTable(folder, kAgenciesFile, {"agency_code", "name", "kind"}));
-  for (auto& row : table.rows) agencies_.push_back({row[0], row[1], row[2] == "COMMUNE"});
+  for (auto& row : table.rows) {
+    if (!IsOneOf(kAgencyKinds, row[2])) {
+      return Invalid(kAgenciesFile, row[0], "kind is not known");
+    }
+    agencies_.push_back({row[0], row[1], row[2] == "COMMUNE"});
+  }
   std::sort(agencies_.begin(), agencies_.end(),
             [](const Agency& a, const Agency& b) { return a.code < b.code; });
   for (size_t i = 1; i < agencies_.size(); ++i) {
@@ -66,15 +105,24 @@ absl::Status Catalogue::LoadProcedures(absl::string_view folder) {
                                                    {"code", "name", "level", "field", "scope",
                                                     "sector_agency", "channels"}));
   for (auto& row : table.rows) {
-    Procedure procedure{row[0], row[1], row[3], Procedure::Level::kProvince,
-                        row[4], row[5], row[6], {}};
+    Procedure procedure;
+    procedure.code = row[0];
+    procedure.name = row[1];
+    procedure.field = row[3];
+    procedure.scope = row[4];
+    procedure.sector_agency = row[5];
+    procedure.channels = row[6];
     if (row[2] == "Xã") {
       procedure.level = Procedure::Level::kCommune;
     } else if (row[2] != "Tỉnh") {
       return Invalid(kProceduresFile, row[0], "level is neither Tỉnh nor Xã");
     }
-    if (FindAgency(procedure.sector_agency) == nullptr) {
-      return Invalid(kProceduresFile, row[0], "sector_agency is not an agency");
+    if (!IsOneOf(kScopes, procedure.scope)) {
+      return Invalid(kProceduresFile, row[0], "scope is not known");
+    }
+    const Agency* sector = FindAgency(procedure.sector_agency);
+    if (sector == nullptr || sector->is_commune) {
+      return Invalid(kProceduresFile, row[0], "sector_agency is not a department or branch");
     }
     if (!procedures_.emplace(row[0], std::move(procedure)).second) {
       return Invalid(kProceduresFile, row[0], "occurs twice");
@@ -91,9 +139,17 @@ absl::Status Catalogue::LoadTerms(absl::string_view folder) {
     const auto it = procedures_.find(row[0]);
     if (it == procedures_.end()) return Invalid(kTermsFile, row[0], "is not a procedure");
     PrintedTerm term{0, Dossier::CHANNEL_UNSPECIFIED, row[3], row[4], row[5]};
-    if (!absl::SimpleAtoi(row[1], &term.row) || term.row < 1 ||
-        !Dossier::Channel_Parse(row[2], &term.channel)) {
+    if (!absl::SimpleAtoi(row[1], &term.row) || term.row < 1 || !IsChannel(row[2])) {
       return Invalid(kTermsFile, row[0], "row or channel is not valid");
+    }
+    Dossier::Channel_Parse(row[2], &term.channel);
+    if (!IsOneOf(kTermClasses, term.term_class)) {
+      return Invalid(kTermsFile, row[0], "class is not known");
+    }
+    for (const PrintedTerm& before : it->second.terms) {
+      if (before.row == term.row) {
+        return Invalid(kTermsFile, row[0], absl::StrCat("row ", term.row, " occurs twice"));
+      }
     }
     it->second.terms.push_back(std::move(term));
   }

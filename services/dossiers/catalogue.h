@@ -33,7 +33,7 @@ struct Procedure {
   std::string scope;
   // The department of the field.
   std::string sector_agency;
-  // `DIRECT|ONLINE|POSTAL`
+  // As printed: `DIRECT|ONLINE|POSTAL`. Each has at least one term.
   std::string channels;
   std::vector<PrintedTerm> terms;
 
@@ -49,8 +49,9 @@ struct Agency {
 class Catalogue {
  public:
   // Reads tthc.csv, tthc_terms.csv, camau_agencies.csv and vn_civil_service_days_2021_2027.csv in
-  // `folder`. INVALID_ARGUMENT CSV_INVALID, CATALOGUE_INVALID (a reference that leads nowhere, a
-  // code twice).
+  // `folder`. NOT_FOUND FILE_MISSING; INVALID_ARGUMENT CSV_INVALID (with file and line),
+  // CATALOGUE_INVALID (with file and code of the row: a word that is not known, a reference that
+  // leads nowhere, a code twice).
   static absl::StatusOr<Catalogue> Load(absl::string_view folder);
 
   // nullptr when unknown.
@@ -59,7 +60,7 @@ class Catalogue {
   // In order of their codes.
   const std::vector<Agency>& agencies() const { return agencies_; }
   const Calendar& calendar() const { return calendar_; }
-  size_t procedure_count() const { return procedures_.size(); }
+  const absl::flat_hash_map<std::string, Procedure>& procedures() const { return procedures_; }
 
  private:
   absl::Status LoadAgencies(absl::string_view folder);

@@ -32,6 +32,16 @@ Timestamp ToProto(absl::Time time) {
   return TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
 }
 
+// text::Clean, with a limit to the bytes too.
+absl::StatusOr<std::string> CleanText(absl::string_view field, absl::string_view text, int min,
+                                      int max) {
+  if (text.size() > static_cast<size_t>(max) * kMaxBytesPerCharacter) {
+    return MakeFieldError("TEXT_TOO_LONG", field,
+                          absl::StrCat("is longer than ", max, " characters"));
+  }
+  return text::Clean(field, text, min, max);
+}
+
 absl::Status CheckContact(const Applicant& applicant) {
   if (!applicant.phone().empty()) {
     const std::string digits =
@@ -60,7 +70,7 @@ absl::StatusOr<Applicant> CleanApplicant(const Applicant& given) {
     return MakeFieldError("APPLICANT_KIND_INVALID", "applicant.kind", "must be one of the kinds");
   }
   ASSIGN_OR_RETURN(*applicant.mutable_full_name(),
-                   text::Clean("applicant.full_name", given.full_name(), 1, kMaxNameCharacters));
+                   CleanText("applicant.full_name", given.full_name(), 1, kMaxNameCharacters));
   if (given.kind() == Applicant::CITIZEN) {
     RETURN_IF_ERROR(text::CheckPersonalId("applicant.id_number", given.id_number()));
   } else if (given.id_number().empty() || given.id_number().size() > kMaxIdNumberLength ||
@@ -115,23 +125,43 @@ absl::StatusOr<DueDate> OfficersDue(const Procedure& procedure, const AcceptDoss
   DueDate due;
   *due.mutable_due_time() = ToProto(due_time);
   ASSIGN_OR_RETURN(*due.mutable_basis(),
-                   text::Clean("due_basis", request.due_basis(), 1, kMaxBasisCharacters));
+                   CleanText("due_basis", request.due_basis(), 1, kMaxBasisCharacters));
   return due;
 }
 
-// The term that holds: nothing printed at all is a nullptr.
-absl::StatusOr<const PrintedTerm*> ChooseTerm(const std::vector<const PrintedTerm*>& terms,
-                                              int row) {
-  std::set<std::tuple<std::string, std::string, std::string>> different;
+// The term that holds for `channel`, which the procedure offers: so there is one. Not every term
+// can be computed.
+absl::StatusOr<PrintedTerm> ChooseTerm(const Procedure& procedure, Dossier::Channel channel,
+                                       int row) {
+  std::vector<PrintedTerm> terms;
   std::vector<int> rows;
-  for (const PrintedTerm* term : terms) {
-    different.emplace(term->term_class, term->amount, term->unit);
-    rows.push_back(term->row);
-    if (row != 0 && term->row == row) return term;
+  std::set<std::tuple<std::string, std::string, std::string>> different;
+  for (const PrintedTerm& term : procedure.terms) {
+    if (term.channel != channel) continue;
+    if (term.row == row) return term;
+    terms.push_back(term);
+    rows.push_back(term.row);
+    different.emplace(term.term_class, term.amount, term.unit);
   }
   if (row != 0) return TermRowUnknown(absl::StrJoin(rows, ", "));
   if (different.size() > 1) return TermAmbiguous(absl::StrJoin(rows, ", "));
-  return terms.empty() ? nullptr : terms.front();
+  return terms.front();
+}
+
+// When a dossier accepted at `now` by `channel` is due.
+absl::StatusOr<DueDate> DecideDue(const Procedure& procedure, const Calendar& calendar,
+                                  const AcceptDossierRequest& request, Dossier::Channel channel,
+                                  absl::Time now) {
+  ASSIGN_OR_RETURN(const PrintedTerm printed, ChooseTerm(procedure, channel, request.term_row()));
+  const auto term =
+      printed.term_class == "KNOWN" ? ParseTerm(printed.amount, printed.unit) : std::nullopt;
+  if (!term.has_value()) return OfficersDue(procedure, request, now);
+  if (request.has_due_time()) return DueTimeInvalid("must not be given: the term is computed");
+  ASSIGN_OR_RETURN(DueDate due, ComputeDue(calendar, now, *term));
+  due.set_term_row(printed.row);
+  due.set_term_amount(printed.amount);
+  due.set_term_unit(printed.unit);
+  return due;
 }
 
 void Advance(Dossier::State next, Dossier& dossier) {
@@ -159,39 +189,13 @@ absl::StatusOr<Dossier> DecideSubmit(const Catalogue& catalogue, const Caller& c
                    FindSettling(catalogue, *procedure, request, dossier.intake_agency()));
   ASSIGN_OR_RETURN(*dossier.mutable_applicant(), CleanApplicant(request.applicant()));
   ASSIGN_OR_RETURN(*dossier.mutable_subject(),
-                   text::Clean("subject", request.subject(), 0, kMaxSubjectCharacters));
+                   CleanText("subject", request.subject(), 0, kMaxSubjectCharacters));
   dossier.set_state(Dossier::SUBMITTED);
   dossier.set_revision(1);
   dossier.set_procedure(procedure->code);
   dossier.set_channel(request.channel());
   *dossier.mutable_submit_time() = ToProto(now);
   return dossier;
-}
-
-absl::StatusOr<DueDate> DecideDue(const Procedure& procedure, const Calendar& calendar,
-                                  const AcceptDossierRequest& request, Dossier::Channel channel,
-                                  absl::Time now) {
-  std::vector<const PrintedTerm*> terms;
-  for (const PrintedTerm& term : procedure.terms) {
-    if (term.channel == channel) terms.push_back(&term);
-  }
-  ASSIGN_OR_RETURN(const PrintedTerm* printed, ChooseTerm(terms, request.term_row()));
-  const auto term = printed != nullptr && printed->term_class == "KNOWN"
-                        ? ParseTerm(printed->amount, printed->unit)
-                        : std::nullopt;
-  DueDate due;
-  if (term.has_value()) {
-    if (request.has_due_time()) return DueTimeInvalid("must not be given: the term is computed");
-    ASSIGN_OR_RETURN(due, ComputeDue(calendar, now, *term));
-  } else {
-    ASSIGN_OR_RETURN(due, OfficersDue(procedure, request, now));
-  }
-  if (printed != nullptr) {
-    due.set_term_row(printed->row);
-    due.set_term_amount(printed->amount);
-    due.set_term_unit(printed->unit);
-  }
-  return due;
 }
 
 absl::Status DecideAccept(const Catalogue& catalogue, const AcceptDossierRequest& request,
@@ -204,6 +208,7 @@ absl::Status DecideAccept(const Catalogue& catalogue, const AcceptDossierRequest
   if (!Dossier::Channel_IsValid(channel)) {
     return MakeFieldError("CHANNEL_INVALID", "channel", "must be one of the channels");
   }
+  if (!procedure->Offers(channel)) return ChannelNotOffered(procedure->code, procedure->channels);
   ASSIGN_OR_RETURN(DueDate due, DecideDue(*procedure, catalogue.calendar(), request, channel, now));
   *dossier.mutable_due() = std::move(due);
   dossier.set_channel(channel);
@@ -229,7 +234,7 @@ absl::Status DecideReturn(absl::Time now, Dossier& dossier) {
 absl::Status DecideReject(const RejectDossierRequest& request, absl::Time now, Dossier& dossier) {
   ASSIGN_OR_RETURN(const Dossier::State next, Next(dossier.state(), Command::kReject));
   ASSIGN_OR_RETURN(const std::string reason,
-                   text::Clean("reason", request.reason(), 1, kMaxReasonCharacters));
+                   CleanText("reason", request.reason(), 1, kMaxReasonCharacters));
   dossier.set_reject_reason(reason);
   *dossier.mutable_reject_time() = ToProto(now);
   Advance(next, dossier);

@@ -20,7 +20,8 @@ absl::StatusOr<lgsp::dossiers::v1::Dossier> DecideSubmit(
     const lgsp::dossiers::v1::SubmitDossierRequest& request, absl::Time now);
 
 // Each checks the state and changes the dossier; the revision grows by one. On error it is
-// unchanged.
+// unchanged. Acceptance fixes the due date: by the channel's one term, the row named, or the
+// officer's date.
 absl::Status DecideAccept(const Catalogue& catalogue,
                           const lgsp::dossiers::v1::AcceptDossierRequest& request, absl::Time now,
                           lgsp::dossiers::v1::Dossier& dossier);
@@ -28,13 +29,6 @@ absl::Status DecideComplete(absl::Time now, lgsp::dossiers::v1::Dossier& dossier
 absl::Status DecideReturn(absl::Time now, lgsp::dossiers::v1::Dossier& dossier);
 absl::Status DecideReject(const lgsp::dossiers::v1::RejectDossierRequest& request, absl::Time now,
                           lgsp::dossiers::v1::Dossier& dossier);
-
-// When a dossier of `procedure` accepted at `now` is due: the channel's one term, the row named, or
-// the officer's date.
-absl::StatusOr<lgsp::dossiers::v1::DueDate> DecideDue(
-    const Procedure& procedure, const Calendar& calendar,
-    const lgsp::dossiers::v1::AcceptDossierRequest& request,
-    lgsp::dossiers::v1::Dossier::Channel channel, absl::Time now);
 
 // True when the calling system acts for one of the dossier's agencies. A dossier of others does not
 // exist for it.

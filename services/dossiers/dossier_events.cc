@@ -44,6 +44,7 @@ std::unique_ptr<google::protobuf::Message> MakeEvent(const Dossier& dossier) {
       *event->mutable_return_time() = dossier.return_time();
       return event;
     }
+    // REJECTED: no other state is entered.
     default: {
       auto event = std::make_unique<v1::DossierRejected>();
       event->set_dossier(dossier.name());

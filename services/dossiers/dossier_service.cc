@@ -33,9 +33,13 @@ namespace {
 
 constexpr char kCollection[] = "dossiers";
 
-std::string Filters(const Caller& caller, const ListDossiersRequest& request) {
+// What a page token is good for: this caller's list with these filters.
+std::string FiltersOf(const Caller& caller, const ListDossiersRequest& request) {
   return absl::StrCat(caller.system(), "\n", request.state(), "\n", request.settling_agency());
 }
+
+// `0197…` of `dossiers/0197…`.
+std::string IdOf(const std::string& name) { return name.substr(name.find('/') + 1); }
 
 }  // namespace
 
@@ -71,46 +75,17 @@ absl::Status DossierService::Save(sql::Transaction& tx, const rpc::CallContext& 
                                    call.traceparent,
                                    event.get()}));
   // What is answered is what a reader would see now.
-  ASSIGN_OR_RETURN(const LoadedDossier stored,
-                   store_.Load(tx, dossier.name().substr(dossier.name().find('/') + 1)));
+  ASSIGN_OR_RETURN(const LoadedDossier stored, store_.Load(tx, IdOf(dossier.name())));
   dossier = stored.dossier;
   return durable::SaveAnswer(tx, command, dossier.name(), loaded.key, dossier.SerializeAsString(),
                              now);
 }
 
-grpc::Status DossierService::SubmitDossier(grpc::ServerContext* context,
-                                           const SubmitDossierRequest* request, Dossier* response) {
-  return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
-    RETURN_IF_ERROR(aip::CheckRequestId(request->request_id()));
-    const auto command = durable::MakeCommand(call.caller.system(), request->request_id(),
-                                              "SubmitDossier", *request);
-    RETURN_IF_ERROR(parts_.db->Run(
-        [&](sql::Transaction& tx) -> absl::Status {
-          ASSIGN_OR_RETURN(const auto answer,
-                           durable::FindAnswer(tx, *parts_.subject_keys, command));
-          if (answer.has_value()) {
-            response->ParseFromString(*answer);
-            return absl::OkStatus();
-          }
-          const absl::Time now = parts_.clock->CivilNow();
-          LoadedDossier loaded;
-          ASSIGN_OR_RETURN(loaded.dossier,
-                           DecideSubmit(*parts_.catalogue, call.caller, *request, now));
-          loaded.dossier.set_name(absl::StrCat(kCollection, "/", NewUuid(*parts_.clock)));
-          RETURN_IF_ERROR(Save(tx, call, command, loaded, now));
-          response->Swap(&loaded.dossier);
-          return absl::OkStatus();
-        },
-        call.deadline));
-    parts_.committed();
-    return absl::OkStatus();
-  });
-}
-
 template <typename Request>
 grpc::Status DossierService::RunCommand(
     grpc::ServerContext* context, absl::string_view method, const Request& request,
-    absl::FunctionRef<absl::Status(absl::Time now, LoadedDossier& loaded)> decide,
+    absl::FunctionRef<absl::StatusOr<LoadedDossier>(sql::Transaction&, const Caller&, absl::Time)>
+        decide,
     Dossier* response) {
   return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
     RETURN_IF_ERROR(aip::CheckRequestId(request.request_id()));
@@ -125,16 +100,7 @@ grpc::Status DossierService::RunCommand(
             return absl::OkStatus();
           }
           const absl::Time now = parts_.clock->CivilNow();
-          ASSIGN_OR_RETURN(LoadedDossier loaded, LoadFor(tx, call.caller, "name", request.name()));
-          RETURN_IF_ERROR(
-              aip::CheckEtag(request.etag(), loaded.dossier.name(), loaded.dossier.revision()));
-          RETURN_IF_ERROR(decide(now, loaded));
-          // The contended row comes after everything that could refuse.
-          if (loaded.dossier.state() == Dossier::ACCEPTED && loaded.dossier.code().empty()) {
-            ASSIGN_OR_RETURN(
-                *loaded.dossier.mutable_code(),
-                store_.NextCode(tx, loaded.dossier.settling_agency(), VietnamDay(now)));
-          }
+          ASSIGN_OR_RETURN(LoadedDossier loaded, decide(tx, call.caller, now));
           RETURN_IF_ERROR(Save(tx, call, command, loaded, now));
           response->Swap(&loaded.dossier);
           return absl::OkStatus();
@@ -145,12 +111,48 @@ grpc::Status DossierService::RunCommand(
   });
 }
 
+grpc::Status DossierService::SubmitDossier(grpc::ServerContext* context,
+                                           const SubmitDossierRequest* request, Dossier* response) {
+  return RunCommand(
+      context, "SubmitDossier", *request,
+      [&](sql::Transaction&, const Caller& caller,
+          absl::Time now) -> absl::StatusOr<LoadedDossier> {
+        LoadedDossier submitted;
+        ASSIGN_OR_RETURN(submitted.dossier, DecideSubmit(*parts_.catalogue, caller, *request, now));
+        submitted.dossier.set_name(absl::StrCat(kCollection, "/", NewUuid(*parts_.clock)));
+        return submitted;
+      },
+      response);
+}
+
+template <typename Request>
+grpc::Status DossierService::RunChange(
+    grpc::ServerContext* context, absl::string_view method, const Request& request,
+    absl::FunctionRef<absl::Status(absl::Time now, Dossier& dossier)> decide, Dossier* response) {
+  return RunCommand(
+      context, method, request,
+      [&](sql::Transaction& tx, const Caller& caller,
+          absl::Time now) -> absl::StatusOr<LoadedDossier> {
+        ASSIGN_OR_RETURN(LoadedDossier loaded, LoadFor(tx, caller, "name", request.name()));
+        Dossier& dossier = loaded.dossier;
+        RETURN_IF_ERROR(aip::CheckEtag(request.etag(), dossier.name(), dossier.revision()));
+        RETURN_IF_ERROR(decide(now, dossier));
+        // The contended row comes after everything that could refuse.
+        if (dossier.state() == Dossier::ACCEPTED && dossier.code().empty()) {
+          ASSIGN_OR_RETURN(*dossier.mutable_code(),
+                           store_.NextCode(tx, dossier.settling_agency(), VietnamDay(now)));
+        }
+        return loaded;
+      },
+      response);
+}
+
 grpc::Status DossierService::AcceptDossier(grpc::ServerContext* context,
                                            const AcceptDossierRequest* request, Dossier* response) {
-  return RunCommand(
+  return RunChange(
       context, "AcceptDossier", *request,
-      [&](absl::Time now, LoadedDossier& loaded) {
-        return DecideAccept(*parts_.catalogue, *request, now, loaded.dossier);
+      [&](absl::Time now, Dossier& dossier) {
+        return DecideAccept(*parts_.catalogue, *request, now, dossier);
       },
       response);
 }
@@ -158,27 +160,23 @@ grpc::Status DossierService::AcceptDossier(grpc::ServerContext* context,
 grpc::Status DossierService::CompleteDossier(grpc::ServerContext* context,
                                              const CompleteDossierRequest* request,
                                              Dossier* response) {
-  return RunCommand(
+  return RunChange(
       context, "CompleteDossier", *request,
-      [](absl::Time now, LoadedDossier& loaded) { return DecideComplete(now, loaded.dossier); },
-      response);
+      [](absl::Time now, Dossier& dossier) { return DecideComplete(now, dossier); }, response);
 }
 
 grpc::Status DossierService::ReturnDossier(grpc::ServerContext* context,
                                            const ReturnDossierRequest* request, Dossier* response) {
-  return RunCommand(
+  return RunChange(
       context, "ReturnDossier", *request,
-      [](absl::Time now, LoadedDossier& loaded) { return DecideReturn(now, loaded.dossier); },
-      response);
+      [](absl::Time now, Dossier& dossier) { return DecideReturn(now, dossier); }, response);
 }
 
 grpc::Status DossierService::RejectDossier(grpc::ServerContext* context,
                                            const RejectDossierRequest* request, Dossier* response) {
-  return RunCommand(
+  return RunChange(
       context, "RejectDossier", *request,
-      [&](absl::Time now, LoadedDossier& loaded) {
-        return DecideReject(*request, now, loaded.dossier);
-      },
+      [&](absl::Time now, Dossier& dossier) { return DecideReject(*request, now, dossier); },
       response);
 }
 
@@ -202,14 +200,45 @@ absl::StatusOr<std::vector<std::string>> DossierService::PageOfNames(
   std::set<std::string, std::greater<>> names;
   for (const Agency& agency : parts_.catalogue->agencies()) {
     if (!auth::ActsFor(caller, agency.code)) continue;
-    if (!request.settling_agency().empty() && request.settling_agency() != agency.code) continue;
     ASSIGN_OR_RETURN(const std::vector<std::string> of_agency,
-                     store_.NamesOfAgency(tx, agency.code, !request.settling_agency().empty(),
+                     store_.NamesOfAgency(tx, agency.code, request.settling_agency(),
                                           request.state(), after, limit));
     names.insert(of_agency.begin(), of_agency.end());
     while (static_cast<int>(names.size()) > limit) names.erase(std::prev(names.end()));
   }
   return std::vector<std::string>(names.begin(), names.end());
+}
+
+absl::Status DossierService::CheckFilters(const ListDossiersRequest& request) const {
+  if (!Dossier::State_IsValid(request.state())) {
+    return MakeFieldError("STATE_INVALID", "state", "must be one of the states");
+  }
+  if (!request.settling_agency().empty() &&
+      parts_.catalogue->FindAgency(request.settling_agency()) == nullptr) {
+    return AgencyUnknown("settling_agency", request.settling_agency());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DossierService::FillPage(sql::Transaction& tx, const Caller& caller,
+                                      const ListDossiersRequest& request, absl::string_view after,
+                                      int size, ListDossiersResponse& response) {
+  // One more than asked for tells whether there is another page.
+  ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                   PageOfNames(tx, caller, request, after, size + 1));
+  size_t bytes = 0;
+  for (size_t i = 0; i < names.size(); ++i) {
+    auto loaded = store_.Load(tx, IdOf(names[i]));
+    // One that is no more must not keep the others from being listed.
+    if (!loaded.ok() && ErrorReason(loaded.status()) != "DATA_KEY_ERASED") return loaded.status();
+    if (loaded.ok()) bytes += loaded->dossier.ByteSizeLong();
+    if (static_cast<int>(i) == size || (response.dossiers_size() > 0 && bytes > kMaxPageBytes)) {
+      response.set_next_page_token(aip::MakePageToken({names[i - 1]}, FiltersOf(caller, request)));
+      return absl::OkStatus();
+    }
+    if (loaded.ok()) response.add_dossiers()->Swap(&loaded->dossier);
+  }
+  return absl::OkStatus();
 }
 
 grpc::Status DossierService::ListDossiers(grpc::ServerContext* context,
@@ -218,26 +247,17 @@ grpc::Status DossierService::ListDossiers(grpc::ServerContext* context,
   return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
     ASSIGN_OR_RETURN(const int size,
                      aip::PageSize(request->page_size(), kStandardPageSize, kLargestPageSize));
-    const std::string filters = Filters(call.caller, *request);
+    RETURN_IF_ERROR(CheckFilters(*request));
     std::string after;
     if (!request->page_token().empty()) {
-      ASSIGN_OR_RETURN(const std::vector<std::string> place,
-                       aip::ParsePageToken(request->page_token(), 1, filters));
+      ASSIGN_OR_RETURN(
+          const std::vector<std::string> place,
+          aip::ParsePageToken(request->page_token(), 1, FiltersOf(call.caller, *request)));
       after = place[0];
     }
     return parts_.db->Read(
-        [&](sql::Transaction& tx) -> absl::Status {
-          ASSIGN_OR_RETURN(std::vector<std::string> names,
-                           PageOfNames(tx, call.caller, *request, after, size + 1));
-          const bool more = static_cast<int>(names.size()) > size;
-          if (more) names.pop_back();
-          for (const std::string& name : names) {
-            ASSIGN_OR_RETURN(LoadedDossier loaded,
-                             store_.Load(tx, name.substr(name.find('/') + 1)));
-            response->add_dossiers()->Swap(&loaded.dossier);
-          }
-          if (more) response->set_next_page_token(aip::MakePageToken({names.back()}, filters));
-          return absl::OkStatus();
+        [&](sql::Transaction& tx) {
+          return FillPage(tx, call.caller, *request, after, size, *response);
         },
         call.deadline);
   });

@@ -58,12 +58,20 @@ class DossierService final : public lgsp::dossiers::v1::Dossiers::Service {
                                lgsp::dossiers::v1::ListTransitionsResponse* response) override;
 
  private:
-  // Runs a command on an existing dossier: repeated → its first answer; else load, check etag,
-  // `decide`, save.
+  // Runs a command in one transaction: repeated → its first answer; else `decide`, save, answer.
   template <typename Request>
-  grpc::Status RunCommand(
+  grpc::Status RunCommand(grpc::ServerContext* context, absl::string_view method,
+                          const Request& request,
+                          absl::FunctionRef<absl::StatusOr<LoadedDossier>(
+                              sql::Transaction&, const lgsp::auth::v1::Caller&, absl::Time now)>
+                              decide,
+                          lgsp::dossiers::v1::Dossier* response);
+
+  // A command on an existing dossier: load, check etag, `decide`, allocate the code.
+  template <typename Request>
+  grpc::Status RunChange(
       grpc::ServerContext* context, absl::string_view method, const Request& request,
-      absl::FunctionRef<absl::Status(absl::Time now, LoadedDossier& loaded)> decide,
+      absl::FunctionRef<absl::Status(absl::Time now, lgsp::dossiers::v1::Dossier& dossier)> decide,
       lgsp::dossiers::v1::Dossier* response);
 
   // The dossier named, when it concerns the caller; else as if there were none.
@@ -74,6 +82,15 @@ class DossierService final : public lgsp::dossiers::v1::Dossiers::Service {
   absl::Status Save(sql::Transaction& tx, const rpc::CallContext& call,
                     const durable::Command& command, LoadedDossier& loaded, absl::Time now);
 
+  absl::Status CheckFilters(const lgsp::dossiers::v1::ListDossiersRequest& request) const;
+
+  // The caller's dossiers after `after`, at most `size` and not more than a message can hold.
+  absl::Status FillPage(sql::Transaction& tx, const lgsp::auth::v1::Caller& caller,
+                        const lgsp::dossiers::v1::ListDossiersRequest& request,
+                        absl::string_view after, int size,
+                        lgsp::dossiers::v1::ListDossiersResponse& response);
+
+  // Names of at most `limit` dossiers of the caller after `after`, newest first.
   absl::StatusOr<std::vector<std::string>> PageOfNames(
       sql::Transaction& tx, const lgsp::auth::v1::Caller& caller,
       const lgsp::dossiers::v1::ListDossiersRequest& request, absl::string_view after, int limit);

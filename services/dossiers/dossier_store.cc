@@ -203,20 +203,20 @@ absl::StatusOr<std::string> DossierStore::NextCode(sql::Transaction& tx, absl::s
 }
 
 absl::StatusOr<std::vector<std::string>> DossierStore::NamesOfAgency(
-    sql::Transaction& tx, absl::string_view agency, bool settling_only, Dossier::State state,
-    absl::string_view after, int limit) const {
+    sql::Transaction& tx, absl::string_view agency, absl::string_view settling_agency,
+    Dossier::State state, absl::string_view after, int limit) const {
   ASSIGN_OR_RETURN(
       const sql::Result found,
       tx.Execute("SELECT a.name FROM dossier_agencies a JOIN dossiers d ON d.name = a.name "
                  "WHERE a.agency = :agency AND a.name < :after "
                  "AND (:state = 0 OR d.state = :state) "
-                 "AND (:settling_only = 0 OR d.settling_agency = a.agency) ORDER BY a.name DESC "
+                 "AND (:settling = '' OR d.settling_agency = :settling) ORDER BY a.name DESC "
                  "LIMIT :limit",
                  // `~` sorts after every name.
                  {{"agency", agency},
                   {"after", after.empty() ? absl::string_view("~") : after},
                   {"state", static_cast<int>(state)},
-                  {"settling_only", settling_only ? 1 : 0},
+                  {"settling", settling_agency},
                   {"limit", limit}}));
   std::vector<std::string> names;
   for (const sql::Row& row : found.rows) names.push_back(row.Text(0));

@@ -49,11 +49,11 @@ class DossierStore {
                                        absl::CivilDay day) const;
 
   // Names of dossiers of `agency` that come after `after` (exclusive) in the order newest first;
-  // empty `after`: from the newest. `settling_only`: leaves out those that the agency only took in.
-  // STATE_UNSPECIFIED: every state.
+  // empty `after`: from the newest. Only those that `settling_agency` settles, when it is not
+  // empty. STATE_UNSPECIFIED: every state.
   absl::StatusOr<std::vector<std::string>> NamesOfAgency(sql::Transaction& tx,
                                                          absl::string_view agency,
-                                                         bool settling_only,
+                                                         absl::string_view settling_agency,
                                                          lgsp::dossiers::v1::Dossier::State state,
                                                          absl::string_view after, int limit) const;
 

@@ -1,7 +1,11 @@
 #include "services/dossiers/errors.h"
 
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "libs/status/status.h"
+#include "services/dossiers/limits.h"
 
 namespace lgsp::dossiers {
 namespace {
@@ -9,6 +13,16 @@ namespace {
 absl::Status Precondition(absl::string_view reason, absl::string_view message,
                           ErrorMetadata metadata) {
   return MakeError(absl::StatusCode::kFailedPrecondition, reason, message, metadata);
+}
+
+// What was given as a code, for a message: when it cannot be one it may be anything, also personal
+// data, and of any length.
+absl::string_view Shown(absl::string_view code) {
+  const bool possible = !code.empty() && code.size() <= kMaxCodeLength &&
+                        std::all_of(code.begin(), code.end(), [](char c) {
+                          return absl::ascii_isalnum(c) || c == '.' || c == '-';
+                        });
+  return possible ? code : "what was given";
 }
 
 }  // namespace
@@ -20,8 +34,8 @@ absl::Status DossierNotFound(absl::string_view name) {
 
 absl::Status ProcedureUnknown(absl::string_view code) {
   return MakeError(absl::StatusCode::kNotFound, "PROCEDURE_UNKNOWN",
-                   absl::StrCat("procedure: ", code, " is not in the catalogue"),
-                   {{"procedure", code}});
+                   absl::StrCat("procedure: ", Shown(code), " is not in the catalogue"),
+                   {{"procedure", Shown(code)}});
 }
 
 absl::Status ProcedureNotSettledHere(absl::string_view code, absl::string_view scope) {
@@ -40,7 +54,7 @@ absl::Status ChannelNotOffered(absl::string_view code, absl::string_view channel
 
 absl::Status AgencyUnknown(absl::string_view field, absl::string_view code) {
   return MakeFieldError("AGENCY_UNKNOWN", field,
-                        absl::StrCat(code, " is not an agency of the catalogue"));
+                        absl::StrCat(Shown(code), " is not an agency of the catalogue"));
 }
 
 absl::Status AgencyNotRepresented(absl::string_view code) {
@@ -50,7 +64,7 @@ absl::Status AgencyNotRepresented(absl::string_view code) {
 
 absl::Status IntakeAgencyNeeded() {
   return MakeFieldError("INTAKE_AGENCY_NEEDED", "intake_agency",
-                        "must be given: the calling system acts for several agencies");
+                        "must be given: the calling system does not act for exactly one agency");
 }
 
 absl::Status SettlingAgencyNeeded(absl::string_view procedure) {

@@ -1,6 +1,8 @@
 // The named limits of dossiers.
 #pragma once
 
+#include <cstddef>
+
 #include "absl/time/time.h"
 
 namespace lgsp::dossiers {
@@ -9,13 +11,20 @@ inline constexpr int kMaxNameCharacters = 200;
 inline constexpr int kMaxSubjectCharacters = 1000;
 inline constexpr int kMaxReasonCharacters = 2000;
 inline constexpr int kMaxBasisCharacters = 500;
+// Vietnamese takes at most 5 bytes, decomposed; without a limit one character could carry any
+// number of marks.
+inline constexpr size_t kMaxBytesPerCharacter = 8;
 inline constexpr int kMaxIdNumberLength = 20;
 inline constexpr int kMinPhoneDigits = 8;
 inline constexpr int kMaxPhoneDigits = 15;
 inline constexpr int kMaxEmailLength = 254;
+// Longer codes of procedures and agencies do not exist.
+inline constexpr size_t kMaxCodeLength = 32;
 
 inline constexpr int kStandardPageSize = 50;
 inline constexpr int kLargestPageSize = 200;
+// A page ends before it is larger: beneath what a gRPC message may be (libs/rpc/server.h).
+inline constexpr size_t kMaxPageBytes = 3 << 20;
 // A dossier has one transition per revision.
 inline constexpr int kMaxTransitions = 1000;
 

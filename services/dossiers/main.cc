@@ -64,7 +64,7 @@ absl::Status Serve(const std::string& config_file) {
                                       &metrics, &clock));
   portal.Start();
   log::Info("ready", {{"port", server->port()},
-                      {"procedures", static_cast<int64_t>(catalogue.procedure_count())}});
+                      {"procedures", static_cast<int64_t>(catalogue.procedures().size())}});
   rpc::WaitForSignal();
   feed.Stop();
   server->Drain(kDrainGrace);

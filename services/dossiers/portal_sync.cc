@@ -144,8 +144,10 @@ absl::Status RecordPortalSync(sql::Transaction& tx, const durable::Call& call,
              {"dossier", call.subject}})
         .status();
   }
-  // A refusal of an older state says nothing of the newer one that is still to be told.
-  const bool refused = absl::IsInvalidArgument(outcome) || absl::IsDataLoss(outcome);
+  // These outcomes close the call (libs/durable/calls.h); the others are tried again. A refusal of
+  // an older state says nothing of the newer one that is still to be told.
+  const bool refused = absl::IsInvalidArgument(outcome) || absl::IsDataLoss(outcome) ||
+                       ErrorReason(outcome) == "DATA_KEY_ERASED";
   return tx
       .Execute(
           "UPDATE portal_syncs SET attempts = :attempts, last_error_reason = :reason, "

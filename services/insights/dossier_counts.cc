@@ -26,14 +26,14 @@ absl::StatusOr<std::optional<StateEntered>> Read(const Event& event, absl::strin
   T data;
   google::protobuf::util::JsonParseOptions options;
   options.ignore_unknown_fields = true;  // a newer publisher may say more
-  if (!google::protobuf::util::JsonStringToMessage(event.data(), &data, options).ok() ||
-      data.settling_agency().empty()) {
+  const bool read = google::protobuf::util::JsonStringToMessage(event.data(), &data, options).ok();
+  const int64_t micros = TimeUtil::TimestampToMicroseconds((data.*time)());
+  if (!read || data.settling_agency().empty() || micros == 0) {
     return MakeError(absl::StatusCode::kDataLoss, "EVENT_UNREADABLE",
                      "the event is not what its type says", {{"type", event.type()}});
   }
-  const absl::Time entered =
-      absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds((data.*time)()));
-  return StateEntered{data.settling_agency(), std::string(state), FormatDay(VietnamDay(entered))};
+  return StateEntered{data.settling_agency(), std::string(state),
+                      FormatDay(VietnamDay(absl::FromUnixMicros(micros)))};
 }
 
 }  // namespace

@@ -16,8 +16,11 @@ constexpr int kStandardPageSize = 100;
 constexpr int kLargestPageSize = 1000;
 
 absl::Status CheckDay(absl::string_view field, const std::string& day) {
+  if (day.empty()) return absl::OkStatus();
   absl::CivilDay parsed;
-  if (day.empty() || (absl::ParseCivilTime(day, &parsed) && FormatDay(parsed) == day)) {
+  // Days are compared as text: a year of five digits would be before all others.
+  if (absl::ParseCivilTime(day, &parsed) && FormatDay(parsed) == day && parsed.year() > 0 &&
+      parsed.year() < 10'000) {
     return absl::OkStatus();
   }
   return MakeFieldError("DAY_INVALID", field, "must be a day as YYYY-MM-DD");

@@ -22,15 +22,17 @@ DOSSIERS = "lgsp.dossiers.v1.Dossiers"
 LIST = f"/{DOSSIERS}/ListDossiers"
 SUBMIT = f"/{DOSSIERS}/SubmitDossier"
 
+# A sanitizer makes everything slower and larger.
+SANITIZER_FACTOR = 4 if platform_process.SANITIZED else 1
 # What the gateway may hold at any time, whatever clients do here. Without bounds it would be above 1 GB.
-RSS_LIMIT_MEGABYTES = 256 * (4 if platform_process.SANITIZED else 1)
+RSS_LIMIT_MEGABYTES = 256 * SANITIZER_FACTOR
 # An ordinary call beside an attack ends within this.
-ORDINARY_SECONDS = 10
+ORDINARY_SECONDS = 10 * SANITIZER_FACTOR
 # Calls that ordinary clients must have made during an attack, and after it.
 ORDINARY_CALLS = 20
 # The gateway's own limits for a handshake and a header block are 10 s.
 CLOSE_SECONDS = 30
-WAIT_SECONDS = 60
+WAIT_SECONDS = 60 * SANITIZER_FACTOR
 
 FRAME_DATA, FRAME_HEADERS, FRAME_RST, FRAME_SETTINGS, FRAME_PUSH, FRAME_PING = 0, 1, 3, 4, 5, 6
 FRAME_GOAWAY, FRAME_WINDOW, FRAME_CONTINUATION = 7, 8, 9
@@ -137,7 +139,7 @@ class HostileTest(platform_process.PlatformTest):
 
 
 class SlowReaderTest(HostileTest):
-    CONNECTIONS, STREAMS = 6, 200
+    CONNECTIONS, STREAMS = 6 * SANITIZER_FACTOR, 200
     PAGE = 200
 
     @classmethod

@@ -2,7 +2,8 @@
 
 For tests in Python: `Platform`, `PlatformTest`. For one in another language, as a program that ends with its exit code:
 
-    platform_process.py COMMAND...    runs COMMAND with LGSP_FOLDER and LGSP_GATEWAY in its environment
+    platform_process.py COMMAND...    runs COMMAND with LGSP_FOLDER, LGSP_GATEWAY and LGSP_GATEWAY_METRICS in its
+                                      environment
 
 LGSP_BUILD names the build folder (`bin` is in it). However a test ends, its processes end: the kernel tells `lgsp up`,
 and `lgsp up` its children.
@@ -143,16 +144,14 @@ class Platform:
     def signal(self, name, number):
         os.kill(self.pids()[name], number)
 
-    def kill_everything(self):
-        """kill -9 of every process at once, the supervisor first so that it restarts nothing."""
-        pids = self.pids()
+    def kill_everything(self, pids):
+        """kill -9 of `pids` at once, the supervisor first so that it restarts nothing."""
         for name in sorted(pids, key=lambda name: name != "up"):
             try:
                 os.kill(pids[name], signal.SIGKILL)
             except ProcessLookupError:
                 pass  # the kernel was faster: it ends the children of `up`
         self.up.wait(STOP_SECONDS)
-        return pids
 
     def logs(self):
         """The ends of all logs."""
@@ -211,7 +210,8 @@ def main():
 def run_command(command):
     exit_on_signals()
     with Platform() as platform:
-        environment = {**os.environ, "LGSP_FOLDER": str(platform.folder), "LGSP_GATEWAY": platform.gateway}
+        environment = {**os.environ, "LGSP_FOLDER": str(platform.folder), "LGSP_GATEWAY": platform.gateway,
+                       "LGSP_GATEWAY_METRICS": platform.gateway_metrics}
         done = subprocess.run(["setpriv", "--pdeathsig", "KILL", *command], env=environment, check=False)
         if done.returncode != 0:
             print(platform.logs(), file=sys.stderr)

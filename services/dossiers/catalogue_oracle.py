@@ -1,0 +1,68 @@
+#!/usr/bin/python3
+"""Checks what is decided of every procedure that is settled here, from the catalogue's CSV files alone.
+
+    catalogue_oracle.py CATALOG_FOLDER < decisions
+
+A decision is one line of tab-separated fields: procedure, channel, settling agency when filed at the ward H12.50.01, and
+what accepting it on START without more makes: `DUE <RFC 3339>` or the reason of the refusal. Every procedure of scope
+HERE and every channel it offers must be there, once. Prints every difference and, last, how many decisions of each kind
+there are; exits 1 if there is a difference.
+"""
+
+import collections
+import csv
+import datetime
+import pathlib
+import sys
+
+import calendar_oracle
+
+START = datetime.date(2026, 11, 16)
+WARD = "H12.50.01"
+
+
+def table(folder, name):
+    with open(folder / name, encoding="utf-8") as file:
+        file.readline()  # the source
+        return list(csv.DictReader(file))
+
+
+def outcome(calendar, terms):
+    """What accepting on START makes, by the terms printed for one channel."""
+    different = {(term["class"], term["amount"], term["unit"]) for term in terms}
+    if len(different) > 1:
+        return "TERM_AMBIGUOUS"
+    kind, amount, unit = next(iter(different), ("NONE", "", ""))
+    if kind != "KNOWN" or unit not in ("WORKING_DAY", "DAY") or not float(amount or 0):
+        return "DUE_TIME_NEEDED"
+    day, minute, _ = calendar.due(START, amount, unit)
+    if day is None:
+        return "CALENDAR_MISSING"
+    due = datetime.datetime.combine(day, datetime.time(), calendar_oracle.HANOI)
+    return f"DUE {(due + datetime.timedelta(minutes=minute)).isoformat()}"
+
+
+def expected(folder):
+    calendar = calendar_oracle.Calendar(folder / "vn_civil_service_days_2021_2027.csv")
+    terms = collections.defaultdict(list)
+    for term in table(folder, "tthc_terms.csv"):
+        terms[term["code"], term["channel"]].append(term)
+    for row in table(folder, "tthc.csv"):
+        if row["scope"] == "HERE":
+            settling = row["sector_agency"] if row["level"] == "Tỉnh" else WARD
+            for channel in row["channels"].split("|"):
+                yield "\t".join((row["code"], channel, settling, outcome(calendar, terms[row["code"], channel])))
+
+
+def main():
+    given = collections.Counter(sys.stdin.read().splitlines())
+    wanted = collections.Counter(expected(pathlib.Path(sys.argv[1])))
+    wrong = [f"not expected: {line}" for line in given - wanted] + [f"missing: {line}" for line in wanted - given]
+    print("\n".join(wrong[:20]), end="\n" if wrong else "")
+    kinds = collections.Counter(line.split("\t")[3].split()[0] for line in wanted.elements())
+    print(", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+#include "services/dossiers/catalogue.h"
+
+#include <catch2/catch.hpp>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "libs/status/status.h"
+#include "libs/testing/files.h"
+#include "services/dossiers/oracle_test.h"
+
+namespace lgsp::dossiers {
+namespace {
+
+using lgsp::dossiers::v1::Dossier;
+
+TEST_CASE("catalogue: deploy/catalog loads whole") {
+  const auto catalogue = Catalogue::Load(SourceFile("deploy/catalog"));
+  INFO(catalogue.status());
+  REQUIRE(catalogue.ok());
+  CHECK(catalogue->procedures().size() == 3789);
+  CHECK(catalogue->agencies().size() == 86);
+  int communes = 0;
+  for (const Agency& agency : catalogue->agencies()) {
+    communes += agency.is_commune ? 1 : 0;
+    CHECK(catalogue->FindAgency(agency.code) == &agency);
+  }
+  CHECK(communes == 64);
+  CHECK(catalogue->calendar().IsProvisional(2027));
+  CHECK_FALSE(catalogue->calendar().IsProvisional(2026));
+  CHECK_FALSE(catalogue->calendar().Knows(2028));
+
+  const Procedure* procedure = catalogue->FindProcedure("1.000016");
+  REQUIRE(procedure != nullptr);
+  CHECK(procedure->name ==
+        "Thông báo tăng, giảm vốn góp của quỹ đầu tư khởi nghiệp sáng tạo (cấp tỉnh)");
+  CHECK(procedure->field == "Hỗ trợ doanh nghiệp nhỏ và vừa");
+  CHECK(procedure->scope == "HERE");
+  CHECK(procedure->level == Procedure::Level::kProvince);
+  CHECK(procedure->sector_agency == "H12.04");
+  CHECK(procedure->Offers(Dossier::DIRECT));
+  CHECK(procedure->Offers(Dossier::POSTAL));
+  CHECK_FALSE(procedure->Offers(Dossier::ONLINE));
+  CHECK_FALSE(procedure->Offers(Dossier::CHANNEL_UNSPECIFIED));
+  for (const absl::string_view unknown : {"", "1", "1.00001", "1.000016 ", "9.999999"}) {
+    CHECK(catalogue->FindProcedure(unknown) == nullptr);
+  }
+  for (const absl::string_view unknown : {"", "H12", "H12.50", "H12.50.65", "H99", "h12.01"}) {
+    CHECK(catalogue->FindAgency(unknown) == nullptr);
+  }
+}
+
+constexpr char kAgencies[] = "camau_agencies.csv";
+constexpr char kProcedures[] = "tthc.csv";
+constexpr char kTerms[] = "tthc_terms.csv";
+constexpr char kDays[] = "vn_civil_service_days_2021_2027.csv";
+
+// A small catalogue that loads.
+std::map<std::string, std::string> SmallCatalogue() {
+  const std::string source = "# source: test\n";
+  return {
+      {kAgencies, source + "agency_code,name,kind\n"
+                           "H12.01,Sở A,DEPARTMENT\n"
+                           "H12.50.01,Phường B,COMMUNE\n"},
+      {kProcedures, source + "code,name,level,field,scope,sector_agency,channels\n"
+                             "1.1,Một,Tỉnh,Đất đai,HERE,H12.01,DIRECT|ONLINE\n"
+                             "1.2,Hai,Xã,Đất đai,HERE,H12.01,DIRECT\n"},
+      {kTerms, source + "code,row,channel,class,amount,unit\n"
+                        "1.1,1,DIRECT,KNOWN,5,WORKING_DAY\n"
+                        "1.1,2,ONLINE,KNOWN,3,WORKING_DAY\n"
+                        "1.2,1,DIRECT,OTHER,1,OTHER\n"},
+      {kDays, source + "date,kind,status,basis\n2026-01-01,WEEKDAY_OFF,notice,1/TB\n"},
+  };
+}
+
+absl::Status Load(const std::map<std::string, std::string>& files) {
+  const testing::TemporaryFolder folder;
+  for (const auto& [name, content] : files) folder.Write(name, content);
+  return Catalogue::Load(folder.path()).status();
+}
+
+TEST_CASE("catalogue: a broken table is refused, and the error says where") {
+  REQUIRE(Load(SmallCatalogue()).ok());
+  struct Case {
+    absl::string_view file, from, to, reason, says;
+  };
+  const Case cases[] = {
+      {kAgencies, "# source: test\n", "", "CSV_INVALID", "camau_agencies.csv:1: "},
+      {kAgencies, ",kind\n", ",sort\n", "CSV_INVALID", "camau_agencies.csv:2: no column kind"},
+      {kAgencies, "Sở A,", "Sở A,,", "CSV_INVALID", "camau_agencies.csv:3: "},
+      {kAgencies, "H12.50.01", "H12.01", "CATALOGUE_INVALID", "camau_agencies.csv: H12.01: "},
+      {kAgencies, "COMMUNE", "WARD", "CATALOGUE_INVALID", "camau_agencies.csv: H12.50.01: "},
+      {kProcedures, "Hai,", "\"Hai,", "CSV_INVALID", "tthc.csv:4: a quote is not closed"},
+      {kProcedures, "1.2,Hai", "1.1,Hai", "CATALOGUE_INVALID", "tthc.csv: 1.1: occurs twice"},
+      {kProcedures, ",Xã,", ",Huyện,", "CATALOGUE_INVALID", "tthc.csv: 1.2: level"},
+      {kProcedures, "H12.01,DIRECT\n", "H12.02,DIRECT\n", "CATALOGUE_INVALID",
+       "tthc.csv: 1.2: sector_agency"},
+      {kProcedures, "H12.01,DIRECT\n", "H12.50.01,DIRECT\n", "CATALOGUE_INVALID",
+       "tthc.csv: 1.2: sector_agency"},
+      {kProcedures, "HERE,H12.01,DIRECT\n", "HEER,H12.01,DIRECT\n", "CATALOGUE_INVALID",
+       "tthc.csv: 1.2: scope"},
+      {kProcedures, "DIRECT|ONLINE", "DIRECT|FAX", "CATALOGUE_INVALID", "tthc.csv: 1.1: channels"},
+      {kProcedures, "DIRECT|ONLINE", "", "CATALOGUE_INVALID", "tthc.csv: 1.1: channels"},
+      {kTerms, "1.2,1", "1.3,1", "CATALOGUE_INVALID", "tthc_terms.csv: 1.3: "},
+      {kTerms, "1.2,1,DIRECT", "1.2,0,DIRECT", "CATALOGUE_INVALID", "tthc_terms.csv: 1.2: row"},
+      {kTerms, "1.2,1,DIRECT", "1.2,x,DIRECT", "CATALOGUE_INVALID", "tthc_terms.csv: 1.2: row"},
+      {kTerms, "1.2,1,DIRECT", "1.2,1,FAX", "CATALOGUE_INVALID", "tthc_terms.csv: 1.2: row"},
+      {kTerms, "1.1,2,ONLINE", "1.1,1,ONLINE", "CATALOGUE_INVALID",
+       "tthc_terms.csv: 1.1: row 1 occurs twice"},
+      {kTerms, "1.2,1,DIRECT,OTHER,1,OTHER\n", "", "CATALOGUE_INVALID",
+       "tthc_terms.csv: 1.2: no term for DIRECT"},
+      {kTerms, "KNOWN,5,WORKING_DAY", "GUESS,5,WORKING_DAY", "CATALOGUE_INVALID",
+       "tthc_terms.csv: 1.1: class"},
+      {kDays, "2026-01-01", "2026-01-32", "CSV_INVALID",
+       "vn_civil_service_days_2021_2027.csv: row 2026-01-32: "},
+      {kDays, "1/TB", "1/TB,", "CSV_INVALID", "vn_civil_service_days_2021_2027.csv:3: "},
+  };
+  for (const Case& c : cases) {
+    auto files = SmallCatalogue();
+    std::string& content = files[std::string(c.file)];
+    const size_t at = content.find(std::string(c.from));
+    REQUIRE(at != std::string::npos);
+    content.replace(at, c.from.size(), std::string(c.to));
+    const absl::Status status = Load(files);
+    INFO(c.file << ": `" << c.from << "` → `" << c.to << "`: " << status);
+    CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+    CHECK(ErrorReason(status) == c.reason);
+    CHECK(status.message().find(c.says) == 0);
+  }
+  for (const auto& [name, content] : SmallCatalogue()) {
+    auto files = SmallCatalogue();
+    files.erase(name);
+    const absl::Status status = Load(files);
+    INFO(status);
+    CHECK(ErrorReason(status) == "FILE_MISSING");
+  }
+}
+
+}  // namespace
+}  // namespace lgsp::dossiers

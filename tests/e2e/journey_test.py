@@ -1,0 +1,235 @@
+#!/usr/bin/python3
+"""Journeys through a platform of this build: whole, with faults, with everything killed in the middle.
+
+How they ended is counted again by recount.py, from files that are still there when the platform is not.
+"""
+
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "contract"))
+
+# pylint: disable=wrong-import-position
+import platform_process
+import recount
+from platform_process import BUILD, LGSP, Platform, wait_until
+
+FAULT_KINDS = {"delay", "duplicate", "expired_session", "http_500", "http_503", "reset_after", "reset_before"}
+LAST_LINE = re.compile(r"journey: (\d+) dossiers, (\d+) returned, (\d+) rejected, (\d+) withdrawn, "
+                       r"(\d+) stuck, (\d+) lost")
+JOURNEY_SECONDS = 300
+WAIT_SECONDS = 60
+
+
+class Journey:
+    """`lgsp journey` as a process; its lines are kept with the times they came."""
+
+    def __init__(self, platform, *options):
+        self.path = platform.scratch / f"journey.{time.monotonic_ns()}.log"
+        with open(self.path, "wb") as log:
+            # pylint: disable-next=consider-using-with
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", LGSP, "journey", platform.folder, *map(str, options)],
+                stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        self.begun = time.monotonic()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def output(self):
+        return self.path.read_text(encoding="utf-8")
+
+    def wait(self):
+        self.process.wait(JOURNEY_SECONDS)
+        self.seconds = time.monotonic() - self.begun
+        return self.process.returncode
+
+    def progress(self):
+        """The n of the plain lines `journey: n/N`, so far."""
+        return [(int(done), int(total)) for done, total in
+                re.findall(r"^journey: (\d+)/(\d+)$", self.output, re.MULTILINE)]
+
+
+class JourneyCase(unittest.TestCase):
+    def start(self, **options):
+        platform = Platform(**options)
+        self.addCleanup(platform.stop)
+        return platform
+
+    def journey(self, platform, *options):
+        begun = Journey(platform, "--timeout", JOURNEY_SECONDS, *options)
+        self.addCleanup(begun.__exit__)
+        return begun
+
+    def check_end(self, platform, journey, dossiers):
+        """The journey's exit code, its last line, and what recount finds."""
+        code = journey.wait()
+        output = journey.output
+        self.assertEqual(code, 0, output + platform.logs())
+        self.check_output(output, platform.folder, dossiers)
+        progress = journey.progress()
+        self.assertEqual(progress[-1], (dossiers, dossiers))
+        self.assertEqual(progress, sorted(progress))
+        # One each second; half of them would still be no silence.
+        self.assertGreaterEqual(len(progress), journey.seconds / 2)
+
+    def check_output(self, output, folder, dossiers):
+        last = LAST_LINE.fullmatch(output.splitlines()[-1])
+        self.assertTrue(last, output)
+        total, returned, rejected, withdrawn, stuck, lost = map(int, last.groups())
+        self.assertEqual((total, withdrawn, stuck, lost), (dossiers, 0, 0, 0), output)
+        self.assertEqual(returned + rejected, dossiers)
+        plan = recount.Plan(pathlib.Path(self.printed(output, "plan")))
+        journal = recount.Journal(pathlib.Path(self.printed(output, "portal journal")))
+        database = recount.Database(folder / "data" / "dossiers.db")
+        self.assertEqual((plan.planned("RETURNED"), plan.planned("REJECTED"), len(plan.dossiers)),
+                         (returned, rejected, dossiers))
+        self.assertEqual(plan.done, last[0])
+        self.assertEqual(recount.differences(plan, journal, database), [])
+        faults = dict(re.findall(r"(\w+) (\d+)", self.printed(output, "faults")))
+        self.assertEqual({kind: int(times) for kind, times in faults.items()}, dict(journal.faults))
+        return journal
+
+    def printed(self, output, name):
+        found = re.findall(rf"^{name}: (.*)$", output, re.MULTILINE)
+        self.assertEqual(len(found), 1, output)
+        return found[0]
+
+
+class JourneyTest(JourneyCase):
+    def quickstart(self, platform, *options):
+        command = [ROOT / "tools" / "quickstart", "--preset", BUILD.name, "--data", platform.folder, *options]
+        path = platform.scratch / f"quickstart.{time.monotonic_ns()}.log"
+        with open(path, "wb") as log:
+            # The signal of Ctrl-C is ignored by what a shell has started in the background.
+            # pylint: disable-next=consider-using-with,subprocess-popen-preexec-fn
+            process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                       preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        self.addCleanup(process.wait)
+        self.addCleanup(process.terminate)
+        return process, path
+
+    def test_quickstart(self):
+        # In a folder that is made, so that its ports are free ones.
+        platform = self.start()
+        self.assertEqual(platform.end(), 0)
+        process, log = self.quickstart(platform, "--dossiers", "20", "--exit")
+        code = process.wait(JOURNEY_SECONDS)
+        output = log.read_text(encoding="utf-8")
+        self.assertEqual(code, 0, output + platform.logs())
+        self.check_output(output, platform.folder, 20)
+        self.assertIn("\njourney: 20/20\n", output)
+        self.assertEqual(platform.lgsp("status", platform.folder).returncode, 4, "everything has ended")
+
+    def test_quickstart_stays_until_interrupted(self):
+        platform = self.start()
+        self.assertEqual(platform.end(), 0)
+        process, log = self.quickstart(platform, "--dossiers", "5")
+        wait_until(lambda: LAST_LINE.search(log.read_text(encoding="utf-8")) or process.poll() is not None,
+                   JOURNEY_SECONDS, "the journey ends")
+        self.assertIsNone(process.poll(), log.read_text(encoding="utf-8"))
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        wait_until(lambda: len(children.read_text(encoding="ascii").split()) == 1, WAIT_SECONDS,
+                   "quickstart has `lgsp up` only")
+        self.assertEqual(platform.lgsp("status", platform.folder).returncode, 0, "the platform stays")
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(WAIT_SECONDS), 0)
+        self.assertEqual(platform.lgsp("status", platform.folder).returncode, 4, "everything has ended")
+        self.check_output(log.read_text(encoding="utf-8"), platform.folder, 5)
+
+    def test_faults(self):
+        platform = self.start(faults=10, seed=platform_process.SEED)
+        journey = self.journey(platform, "--dossiers", 100)
+        self.check_end(platform, journey, 100)
+        journal = self.check_output(journey.output, platform.folder, 100)
+        self.assertEqual(set(journal.faults), FAULT_KINDS)
+        print(f"faults: {dict(sorted(journal.faults.items()))}", flush=True)
+
+    def test_same_command_twice(self):
+        platform = self.start()
+        second = platform.lgsp("up", platform.folder)
+        self.assertEqual(second.returncode, 1)
+        self.assertRegex(second.stderr, r"^lgsp: error: .* \(ALREADY_RUNNING\)\n$")
+        journey = self.journey(platform, "--dossiers", 200)
+        wait_until(journey.progress, WAIT_SECONDS, "the journey is under way")
+        second = platform.lgsp("journey", platform.folder)
+        self.assertEqual(second.returncode, 1)
+        self.assertRegex(second.stderr, r"^lgsp: error: .* \(JOURNEY_RUNNING\)\n$")
+        self.check_end(platform, journey, 200)
+
+
+class KillTest(JourneyCase):
+    """kill -9 of everything in the middle; another run finishes what was planned, from what is there."""
+
+    DOSSIERS = 300
+
+    def ended(self, platform):
+        path = platform.folder / "journey" / "plan.jsonl"
+        return len(recount.Plan(path).ended) if path.exists() else 0
+
+    def kill(self, platform, pids):
+        self.assertEqual(set(pids), {"up", "gateway", "dossiers", "national", "insights", "national_sim"})
+        platform.kill_everything(pids)
+        wait_until(lambda: not any(self.alive(pid) for pid in pids.values()), WAIT_SECONDS, "all have ended")
+        self.assertEqual(platform.lgsp("status", platform.folder).returncode, 4)
+
+    def alive(self, pid):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+                return stat.read().rpartition(")")[2].split()[0] != "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    def left(self, platform):
+        """What no later run may take away."""
+        database = recount.Database(platform.folder / "data" / "dossiers.db")
+        return (recount.lines(platform.folder / "journey" / "plan.jsonl"),
+                recount.lines(platform.folder / "data" / "national_sim" / "journal.jsonl"),
+                {(name, *states) for name, states in database.transitions.items()})
+
+    def check_kept(self, before, after):
+        for was, now in zip(before[:2], after[:2]):
+            self.assertEqual(now[:len(was)], was)
+        later = {states[:length] for states in after[2] for length in range(2, len(states) + 1)}
+        self.assertLessEqual(before[2], later)
+
+    def test_kill_everything(self):
+        platform = self.start()
+        pids = platform.pids()
+        journey = self.journey(platform, "--dossiers", self.DOSSIERS)
+        wait_until(lambda: self.ended(platform) >= self.DOSSIERS // 10, WAIT_SECONDS, "a tenth has ended")
+        self.kill(platform, pids)
+        journey.process.kill()
+        journey.process.wait()
+        first = self.left(platform)
+        self.assertLess(self.ended(platform), self.DOSSIERS, "the kill came too late")
+
+        # Once more, while the run that finishes the plan goes on.
+        platform.start()
+        pids = platform.pids()
+        journey = self.journey(platform)
+        wait_until(lambda: self.ended(platform) >= self.DOSSIERS // 2, WAIT_SECONDS, "a half has ended")
+        self.kill(platform, pids)
+        self.assertIsNone(journey.process.poll(), journey.output)
+        second = self.left(platform)
+        self.assertLess(self.ended(platform), self.DOSSIERS, "the kill came too late")
+        self.check_kept(first, second)
+        platform.start()
+        self.check_end(platform, journey, self.DOSSIERS)
+        self.assertIn("journey: finishing the plan begun at", journey.output)
+        self.check_kept(second, self.left(platform))
+
+
+if __name__ == "__main__":
+    platform_process.main()

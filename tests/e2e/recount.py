@@ -1,0 +1,110 @@
+"""What a journey left behind, counted again from its files alone: the plan, the simulator's journal, the database.
+
+Shares no code with `lgsp journey`, which counts for itself.
+"""
+
+import collections
+import contextlib
+import json
+import sqlite3
+
+# lgsp.dossiers.v1.Dossier.State
+SUBMITTED, ACCEPTED, COMPLETED, RETURNED, REJECTED = 1, 2, 3, 4, 5
+WAYS = {"RETURNED": [SUBMITTED, ACCEPTED, COMPLETED, RETURNED], "REJECTED": [SUBMITTED, REJECTED]}
+PORTAL_STATUS = {"RETURNED": "10", "REJECTED": "3"}
+
+
+def lines(path):
+    """The whole lines of a file of JSON lines; one that a crash has torn is none."""
+    data = path.read_bytes()
+    return [json.loads(line) for line in data[:data.rfind(b"\n") + 1].splitlines()]
+
+
+class Plan:
+    """DIR/journey/plan.jsonl"""
+
+    def __init__(self, path):
+        self.header, self.dossiers, self.ended, self.done = None, {}, collections.defaultdict(list), None
+        for record in lines(path):
+            (kind, value), = record.items()
+            if kind == "plan":
+                self.header = value
+            elif kind == "dossier":
+                self.dossiers[value["number"]] = value
+            elif kind == "ended":
+                self.ended[value["number"]].append(value)
+            else:
+                self.done = value["line"]
+
+    def planned(self, end):
+        return sum(dossier["end"] == end for dossier in self.dossiers.values())
+
+
+class Journal:
+    """The effects on the portal's copies, and the faults."""
+
+    def __init__(self, path):
+        self.inserts, self.status, self.subject = collections.Counter(), {}, {}
+        self.progress = collections.defaultdict(collections.Counter)
+        self.faults = collections.Counter()
+        for record in lines(path):
+            if record["fault"]:
+                self.faults[record["fault"]] += 1
+            for row in record["data"] or ():
+                self.add(record["effect"], row)
+
+    def add(self, effect, row):
+        number = row["MaHoSo"]
+        if effect == "progress":
+            self.progress[number][row["TrangThai"]] += 1
+            self.status[number] = row["TrangThai"]
+            return
+        self.inserts[number] += effect == "insert"
+        self.status[number] = row["TrangThaiHoSo"]
+        self.subject[number] = row["TrichYeuHoSo"]
+
+
+class Database:
+    """The dossiers' rows, read from the file."""
+
+    def __init__(self, path):
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as database:
+            self.dossiers = {name: (state, code) for name, state, code in
+                             database.execute("SELECT name, state, code FROM dossiers")}
+            self.transitions = collections.defaultdict(list)
+            for name, state in database.execute("SELECT dossier, state FROM transitions ORDER BY dossier, revision"):
+                self.transitions[name].append(state)
+
+
+def differences(plan, journal, database):
+    """Every way in which what is there is not what was planned; nothing else may be there."""
+    found = []
+
+    def check(number, what, is_now, expected):
+        if is_now != expected:
+            found.append(f"dossier {number}: {what}: {is_now!r} instead of {expected!r}")
+
+    names, numbers = set(), set()
+    for number, planned in plan.dossiers.items():
+        end, ended = planned["end"], plan.ended.get(number, [])
+        check(number, "times ended", len(ended), 1)
+        if len(ended) != 1:
+            continue
+        name, portal = ended[0]["name"], ended[0]["portalNumber"]
+        names.add(name)
+        numbers.add(portal)
+        state, code = database.dossiers.get(name, (None, None))
+        check(number, "end in the plan", ended[0]["state"], end)
+        check(number, "state in the database", state, WAYS[end][-1])
+        check(number, "commands in the database", database.transitions.get(name), WAYS[end])
+        check(number, "number at the portal", portal, code or name.removeprefix("dossiers/"))
+        check(number, "inserts at the portal", journal.inserts[portal], 1)
+        check(number, "status at the portal", journal.status.get(portal), PORTAL_STATUS[end])
+        check(number, "subject at the portal", journal.subject.get(portal), planned["submit"]["subject"])
+        check(number, "final progress rows", journal.progress[portal][PORTAL_STATUS[end]], 1)
+        doubled = [status for status, times in journal.progress[portal].items() if times > 1]
+        check(number, "progress rows sent twice", doubled, [])
+    check("any", "names", len(names), len(plan.dossiers))
+    check("any", "dossiers in the database", set(database.dossiers), names)
+    check("any", "copies at the portal", set(journal.status), numbers)
+    return found

@@ -1,0 +1,98 @@
+#!/usr/bin/python3
+"""recount.py: it finds each way in which a journey's end can differ from its plan."""
+
+import json
+import pathlib
+import sqlite3
+import tempfile
+import unittest
+
+import recount
+
+NAMES = {1: "dossiers/a", 2: "dossiers/b"}
+
+
+class RecountTest(unittest.TestCase):
+    """One dossier returned with a code, one rejected without."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory(prefix="recount_test.")
+        self.addCleanup(scratch.cleanup)
+        self.folder = pathlib.Path(scratch.name)
+        self.plan = [{"plan": {"dossiers": 2}},
+                     {"dossier": {"number": 1, "end": "RETURNED", "submit": {"subject": "một"}}},
+                     {"dossier": {"number": 2, "end": "REJECTED", "submit": {"subject": "hai"}}},
+                     {"ended": {"number": 1, "name": NAMES[1], "portalNumber": "H-1", "state": "RETURNED"}},
+                     {"ended": {"number": 2, "name": NAMES[2], "portalNumber": "b", "state": "REJECTED"}},
+                     {"done": {"line": "journey: 2"}}]
+        self.journal = [self.effect("insert", "H-1", "2", "một"), self.effect("insert", "b", "3", "hai"),
+                        self.effect("progress", "b", "3"), self.effect("progress", "H-1", "2"),
+                        {"fault": "http_500", "effect": "none", "data": []},
+                        self.effect("update", "H-1", "10", "một"), self.effect("progress", "H-1", "10")]
+        self.dossiers = [(NAMES[1], 4, "H-1"), (NAMES[2], 5, None)]
+        self.transitions = [(NAMES[1], 1, 1), (NAMES[1], 2, 2), (NAMES[1], 3, 3), (NAMES[1], 4, 4),
+                            (NAMES[2], 1, 1), (NAMES[2], 2, 5)]
+
+    def effect(self, effect, number, status, subject=None):
+        row = {"MaHoSo": number, "TrangThai": status} if effect == "progress" else {
+            "MaHoSo": number, "TrangThaiHoSo": status, "TrichYeuHoSo": subject}
+        return {"fault": None, "effect": effect, "data": [row]}
+
+    def write(self, name, records, torn=""):
+        path = self.folder / name
+        path.write_text("".join(json.dumps(record) + "\n" for record in records) + torn, encoding="utf-8")
+        return path
+
+    def found(self, torn=""):
+        database = self.folder / "dossiers.db"
+        database.unlink(missing_ok=True)
+        with sqlite3.connect(database) as made:
+            made.execute("CREATE TABLE dossiers (name, state, code)")
+            made.execute("CREATE TABLE transitions (dossier, revision, state)")
+            made.executemany("INSERT INTO dossiers VALUES (?, ?, ?)", self.dossiers)
+            made.executemany("INSERT INTO transitions VALUES (?, ?, ?)", self.transitions)
+        made.close()
+        self.read_plan = recount.Plan(self.write("plan.jsonl", self.plan, torn))
+        self.read_journal = recount.Journal(self.write("journal.jsonl", self.journal, torn))
+        return recount.differences(self.read_plan, self.read_journal, recount.Database(database))
+
+    def test_all_well(self):
+        self.assertEqual(self.found(torn='{"half": '), [])
+        self.assertEqual((self.read_plan.planned("RETURNED"), self.read_plan.done), (1, "journey: 2"))
+        self.assertEqual(self.read_journal.faults, {"http_500": 1})
+
+    def assert_finds(self, text):
+        self.assertIn(text, "\n".join(self.found()))
+
+    def test_plan(self):
+        ended = self.plan.pop(3)
+        self.assert_finds("dossier 1: times ended: 0 instead of 1")
+        self.plan += [ended, ended]
+        self.assert_finds("dossier 1: times ended: 2 instead of 1")
+
+    def test_database(self):
+        self.transitions.remove((NAMES[1], 3, 3))
+        self.assert_finds("dossier 1: commands in the database")
+        self.dossiers[1] = (NAMES[2], 1, None)
+        self.assert_finds("dossier 2: state in the database: 1 instead of 5")
+        self.dossiers.append(("dossiers/c", 1, None))
+        self.assert_finds("dossier any: dossiers in the database")
+
+    def test_portal(self):
+        rows = ((self.effect("progress", "H-1", "10"), "dossier 1: final progress rows: 2 instead of 1"),
+                (self.effect("progress", "H-1", "2"), "dossier 1: status at the portal: '2' instead of '10'"),
+                (self.effect("progress", "b", "3"), "dossier 2: progress rows sent twice: ['3'] instead of []"),
+                (self.effect("insert", "b", "3", "hai"), "dossier 2: inserts at the portal: 2 instead of 1"),
+                (self.effect("update", "b", "3", "khác"), "dossier 2: subject at the portal"),
+                (self.effect("insert", "other", "1", "?"), "dossier any: copies at the portal"))
+        for record, text in rows:
+            with self.subTest(text):
+                self.journal.append(record)
+                self.assert_finds(text)
+                self.journal.pop()
+        del self.journal[-1]
+        self.assert_finds("dossier 1: final progress rows: 0 instead of 1")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,50 @@
+"""Measures the platform: /usr/bin/python3 tools/bench BENCH [options]. README.md has what each figure means."""
+
+import argparse
+import pathlib
+import signal
+import sys
+
+import figures
+import journey
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def rounds(text):
+    number = int(text)
+    if number < figures.LEAST_ROUNDS:
+        raise argparse.ArgumentTypeError(f"a median wants at least {figures.LEAST_ROUNDS} rounds")
+    return number
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="/usr/bin/python3 tools/bench", description="Measures the platform.")
+    parser.add_argument("--output", choices=("text", "json"), default="text", help="json: the rounds as well")
+    benches = parser.add_subparsers(dest="bench", required=True)
+    of_journey = benches.add_parser("journey", help="the whole platform: start, throughput, idle memory")
+    of_journey.add_argument("--rounds", type=rounds, default=figures.LEAST_ROUNDS)
+    of_journey.add_argument("--dossiers", type=int, default=200, help="in each round (200)")
+    of_journey.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release",
+                            help="build folder (build/release)")
+    of_journey.add_argument("--base-port", type=int, help="of the platform; that of `lgsp init` otherwise")
+    # Behind the name of the bench too; what stands before it is kept.
+    of_journey.add_argument("--output", choices=("text", "json"), default=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    # As Ctrl-C: what was started and made is ended and removed.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        report = figures.Report(journey.FIGURES, journey.measure(options))
+    except (journey.BenchError, OSError) as error:
+        print(f"bench: error: {error}", file=sys.stderr)
+        return 1
+    print(report.as_json(options.bench) if options.output == "json" else report.as_text())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
