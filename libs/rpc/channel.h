@@ -12,6 +12,9 @@
 
 namespace lgsp::rpc {
 
+// How often a connection is probed, so that a peer whose machine is gone is noticed.
+inline constexpr int kKeepaliveTimeMs = 30'000;
+
 // A channel to `peer` as the service whose certificate `config` names. The peer must show the
 // certificate of the service `peer.service`. Lives as long as it is held; reconnects by itself.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const RpcConfig& config,

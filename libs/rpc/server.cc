@@ -6,7 +6,10 @@
 
 #include <csignal>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/util/json_util.h"
 #include "libs/auth/auth.h"
@@ -14,6 +17,7 @@
 #include "libs/keys/digest.h"
 #include "libs/log/log.h"
 #include "libs/rpc/admission.h"
+#include "libs/rpc/channel.h"
 #include "libs/rpc/credentials.h"
 #include "libs/rpc/red_metrics.h"
 #include "libs/status/status.h"
@@ -99,6 +103,40 @@ void AddMethods(const std::string& service_name, std::vector<std::string>& paths
   }
 }
 
+// The place of a call among those being handled in this process; given back when it goes.
+class CallSlot {
+ public:
+  explicit CallSlot(const std::string& caller) : caller_(caller) {
+    absl::MutexLock lock(&mutex_);
+    int& of_caller = calls_[caller_];
+    taken_ = all_ < kMaxCalls && of_caller < kMaxCallsPerCaller;
+    if (taken_) {
+      ++all_;
+      ++of_caller;
+    } else if (of_caller == 0) {
+      calls_.erase(caller_);
+    }
+  }
+  ~CallSlot() {
+    if (!taken_) return;
+    absl::MutexLock lock(&mutex_);
+    --all_;
+    const auto it = calls_.find(caller_);
+    if (--it->second == 0) calls_.erase(it);
+  }
+  CallSlot(const CallSlot&) = delete;
+  CallSlot& operator=(const CallSlot&) = delete;
+  bool taken() const { return taken_; }
+
+ private:
+  static inline absl::Mutex mutex_{absl::kConstInit};
+  static inline int all_ ABSL_GUARDED_BY(mutex_) = 0;
+  static inline auto& calls_ ABSL_GUARDED_BY(mutex_) = *new absl::flat_hash_map<std::string, int>;
+
+  const std::string caller_;
+  bool taken_ = false;
+};
+
 }  // namespace
 
 struct Server::Impl {
@@ -137,11 +175,18 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const RpcConfig& config,
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
+  // Clients ping idle streams (channel.cc); half their interval is no abuse.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kKeepaliveTimeMs / 2);
   // Two processes on one port would share its calls by chance.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   const int threads = config.threads() > 0 ? config.threads() : kDefaultThreads;
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, threads);
+  // The pollers' number does not bound the handlers'.
+  grpc::ResourceQuota quota;
+  quota.SetMaxThreads(threads + kMaxCalls);
+  builder.SetResourceQuota(quota);
   impl->server = builder.BuildAndStart();
   if (impl->server == nullptr || impl->port == 0) {
     return MakeError(absl::StatusCode::kUnavailable, "LISTEN_FAILED",
@@ -193,6 +238,13 @@ grpc::Status Unary(grpc::ServerContext* context,
   if (call.deadline <= now || context->IsCancelled()) {
     return ToGrpcStatus(MakeError(absl::StatusCode::kDeadlineExceeded, "DEADLINE_PASSED",
                                   "the deadline passed before the call began"));
+  }
+  const CallSlot slot(call.caller.system());
+  if (!slot.taken()) {
+    return ToGrpcStatus(
+        WithRetryDelay(MakeError(absl::StatusCode::kResourceExhausted, "SERVER_OVERLOADED",
+                                 "too many calls are being handled; this one had no effect"),
+                       kOverloadRetryDelay));
   }
   return ToGrpcStatus(handler(call));
 }

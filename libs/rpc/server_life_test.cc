@@ -285,5 +285,42 @@ TEST_CASE("a status comes through gRPC as it was; what is no status of ours keep
   }
 }
 
+TEST_CASE("a caller with too many calls is refused, the others go on") {
+  testing::Platform platform(
+      "rules { caller: 'dossiers' service: 'lgsp.insights.v1.Insights' methods: '*' }"
+      "rules { caller: 'national' service: 'lgsp.insights.v1.Insights' methods: '*' }");
+  absl::Notification go_on;
+  std::atomic<int> held = 0;
+  Insightful service([&](grpc::ServerContext*, const CallContext& call,
+                         const ListDossierCountsRequest&, ListDossierCountsResponse*) {
+    if (call.caller.system() != "services/dossiers") return absl::OkStatus();
+    ++held;
+    go_on.WaitForNotification();
+    return absl::OkStatus();
+  });
+  const auto server = platform.Start("insights", {{kName, &service}});
+  const auto flood = platform.ChannelOf("dossiers", server->port(), "insights");
+  const auto ask = [](const std::shared_ptr<grpc::Channel>& channel) {
+    grpc::ClientContext context;
+    SetDeadline(context, kPatience);
+    return Call(channel, context);
+  };
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < kMaxCallsPerCaller; ++i) {
+    callers.emplace_back([&] { answered += ask(flood).ok(); });
+  }
+  const absl::Time limit = absl::Now() + kPatience;
+  while (held < kMaxCallsPerCaller && absl::Now() < limit) std::this_thread::yield();
+  REQUIRE(held == kMaxCallsPerCaller);
+  const absl::Status refused = ask(flood);
+  CHECK(absl::IsResourceExhausted(refused));
+  CHECK(ErrorReason(refused) == "SERVER_OVERLOADED");
+  CHECK(ask(platform.ChannelOf("national", server->port(), "insights")).ok());
+  go_on.Notify();
+  for (std::thread& caller : callers) caller.join();
+  CHECK(answered == kMaxCallsPerCaller);
+}
+
 }  // namespace
 }  // namespace lgsp::rpc

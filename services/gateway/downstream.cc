@@ -13,7 +13,10 @@ Downstream::Downstream(Worker* worker, TcpSocket socket, const TlsContext& tls,
       last_activity_(worker->now()) {}
 
 void Downstream::OnReady() {
-  if (ssl() != nullptr) spki_sha256_ = PeerSpkiSha256(ssl());
+  if (ssl() != nullptr) {
+    spki_sha256_ = PeerSpkiSha256(ssl());
+    certificate_end_ = PeerNotAfter(ssl());
+  }
   if (worker_->draining()) AnnounceDrain();
 }
 
@@ -33,7 +36,7 @@ Exchange* Downstream::Find(int32_t stream_id) {
 
 void Downstream::OnBeginHeaders(int32_t stream_id, bool request) {
   last_activity_ = headers_begun_ = worker_->now();
-  in_headers_ = true;
+  open_headers_ = stream_id;
   if (request) exchanges_.emplace(stream_id, std::make_unique<Exchange>(worker_, this, stream_id));
 }
 
@@ -44,7 +47,7 @@ bool Downstream::OnHeader(int32_t stream_id, absl::string_view name, absl::strin
 }
 
 void Downstream::OnHeadersDone(int32_t stream_id, bool end_stream) {
-  in_headers_ = false;
+  open_headers_ = 0;
   if (Exchange* exchange = Find(stream_id)) exchange->OnRequestHead(end_stream);
 }
 
@@ -60,6 +63,7 @@ void Downstream::OnEndOfData(int32_t stream_id) {
 void Downstream::OnStreamClosed(int32_t stream_id, uint32_t) {
   exchanges_.erase(stream_id);
   http_bodies_.erase(stream_id);
+  if (open_headers_ == stream_id) open_headers_ = 0;  // its block was not well-formed
   last_activity_ = worker_->now();
 }
 
@@ -90,6 +94,7 @@ void Downstream::SubmitResponse(int32_t stream_id, const Headers& head, bool end
 void Downstream::SubmitTrailers(int32_t stream_id, const Headers& trailers) {
   const std::vector<nghttp2_nv> fields = ToNv(trailers);
   nghttp2_submit_trailer(session_, stream_id, fields.data(), fields.size());
+  FlushSoon();
 }
 
 void Downstream::AnswerHttp(int32_t stream_id, absl::string_view http_status,
@@ -135,10 +140,17 @@ void Downstream::LastGoaway() {
 void Downstream::Sweep(SteadyTime now) {
   H2Connection::Sweep(now);
   const bool late_headers =
-      in_headers_ && now - headers_begun_ > absl::ToChronoNanoseconds(kHeaderTimeout);
+      open_headers_ != 0 && now - headers_begun_ > absl::ToChronoNanoseconds(kHeaderTimeout);
+  const absl::Duration idle_limit =
+      System(*worker_->policy()) == nullptr ? kStrangerIdleTimeout : kIdleTimeout;
   const bool unused =
-      exchanges_.empty() && now - last_activity_ > absl::ToChronoNanoseconds(kIdleTimeout);
-  if (late_headers || unused) Close();
+      exchanges_.empty() && now - last_activity_ > absl::ToChronoNanoseconds(idle_limit);
+  if (late_headers || unused) return Close();
+  // Judged at the handshake, and a connection may live for long.
+  if (worker_->clock().SecurityNow() > certificate_end_) {
+    certificate_end_ = absl::InfiniteFuture();
+    LastGoaway();
+  }
 }
 
 void Downstream::OnClosed() {

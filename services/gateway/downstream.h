@@ -62,7 +62,9 @@ class Downstream final : public H2Connection {
   absl::flat_hash_map<int32_t, std::unique_ptr<Exchange>> exchanges_;
   absl::flat_hash_map<int32_t, Body> http_bodies_;
   SteadyTime last_activity_, headers_begun_;
-  bool in_headers_ = false;
+  // The stream whose header block is not complete.
+  int32_t open_headers_ = 0;
+  absl::Time certificate_end_ = absl::InfiniteFuture();
   int64_t buffered_ = 0;
 };
 

@@ -14,7 +14,6 @@
 namespace lgsp::gateway {
 namespace {
 
-constexpr char kGrpcType[] = "application/grpc";
 // What HTTP/2 counts for a field beside its bytes (RFC 9113, 6.5.2).
 constexpr size_t kFieldOverhead = 32;
 
@@ -45,6 +44,7 @@ Exchange::Exchange(Worker* worker, Downstream* downstream, int32_t stream_id)
 Exchange::~Exchange() {
   LeaveUpstream();
   if (has_deadline_) worker_->deadlines().erase(deadline_);
+  DropHead();
   CountBuffered(-static_cast<int64_t>(request_.size() + response_.size()));
   if (metrics_ != nullptr) Finish(static_cast<int>(absl::StatusCode::kCancelled));
   worker_->RemoveExchange();
@@ -73,6 +73,12 @@ void Exchange::Finish(int grpc_code) {
   metrics_->seconds.Observe(std::chrono::duration<double>(worker_->now() - begun_).count());
 }
 
+void Exchange::DropHead() {
+  CountBuffered(-static_cast<int64_t>(header_bytes_));
+  header_bytes_ = 0;
+  Headers().swap(head_.fields);
+}
+
 void Exchange::SetDeadline(absl::Duration timeout) {
   deadline_ = worker_->AddDeadline(timeout, this);
   has_deadline_ = true;
@@ -84,11 +90,15 @@ absl::Duration Exchange::TimeLeft() const {
 
 void Exchange::AddHeader(absl::string_view name, absl::string_view value) {
   if (head_done_) return;
-  header_bytes_ += name.size() + value.size() + kFieldOverhead;
-  if (header_bytes_ > kMaxHeaderBytes || head_.fields.size() >= kMaxHeaderFields) {
+  const size_t size = name.size() + value.size() + kFieldOverhead;
+  if (header_bytes_ + size > kMaxHeaderBytes || head_.fields.size() >= kMaxHeaderFields) {
     // The rest is dropped; the call is refused when its head is complete.
     headers_too_large_ = true;
-  } else if (name == ":method") {
+    return;
+  }
+  header_bytes_ += size;
+  CountBuffered(static_cast<int64_t>(size));
+  if (name == ":method") {
     head_.method = std::string(value);
   } else if (name == ":path") {
     head_.path = std::string(value);
@@ -127,6 +137,7 @@ void Exchange::RefuseHttp() {
         MakeError(absl::StatusCode::kInvalidArgument, "CONTENT_TYPE_UNSUPPORTED",
                   "this listener takes gRPC: content-type application/grpc"));
   }
+  DropHead();
   Finish(static_cast<int>(absl::StatusCode::kInvalidArgument));
 }
 
@@ -140,21 +151,6 @@ void Exchange::Begin() {
   BeginRelay(*std::move(decision));
 }
 
-void Exchange::BeginLocally(const SystemEntry* system) {
-  const auto timeout = TimeoutOf(head_);
-  if (!timeout.ok()) return Fail(timeout.status());
-  decision_.timeout = *timeout;
-  if (absl::Status admitted = worker_->Admit(); !admitted.ok()) return Fail(admitted);
-  local_ = MakeLocalCall(head_.path, policy_, system, !worker_->draining());
-  if (local_ == nullptr) {
-    return Fail(MakeError(absl::StatusCode::kUnimplemented, "METHOD_UNKNOWN", "no such method"));
-  }
-  Started(&worker_->metrics().other);
-  relaying_ = true;
-  SetDeadline(decision_.timeout);
-  AnswerLocally();
-}
-
 void Exchange::BeginRelay(Decision decision) {
   decision_ = std::move(decision);
   Started(const_cast<RouteMetrics*>(&decision_.route->metrics));
@@ -164,42 +160,6 @@ void Exchange::BeginRelay(Decision decision) {
   relaying_ = true;
   waiting_for_upstream_ = true;
   worker_->pool().Open(this);
-}
-
-void Exchange::AnswerLocally() {
-  while (!finished_ && response_.size() < kMaxLocalBacklogBytes) {
-    size_t taken = 0;
-    auto message = TakeMessage(request_.View(), kMaxLocalMessageBytes, taken);
-    if (!message.ok()) return Fail(message.status());
-    if (!message->has_value()) break;
-    auto answer = local_->Answer(**message);
-    request_.Skip(taken);
-    downstream_->Consume(stream_id_, taken);
-    if (!answer.ok()) return Fail(answer.status());
-    const std::string framed = FrameMessage(*answer);
-    response_.Append(framed);
-    CountBuffered(static_cast<int64_t>(framed.size()) - static_cast<int64_t>(taken));
-    if (!answered_) {
-      answer_head_ = {{":status", "200"}, {"content-type", kGrpcType}};
-      SubmitResponse(false);
-    }
-    if (local_->is_unary()) return OnLocalEnd();
-  }
-  if (finished_) return;
-  // A message of the largest size fits the window, so that what is incomplete here will not be
-  // completed.
-  if (request_.ended && response_.size() < kMaxLocalBacklogBytes) return OnLocalEnd();
-  if (answered_) downstream_->Resume(stream_id_);
-}
-
-void Exchange::OnLocalEnd() {
-  if (!answered_) {
-    return Fail(MakeError(absl::StatusCode::kInvalidArgument, "MESSAGE_MISSING",
-                          "the call has no message"));
-  }
-  trailers_ = StatusFields(absl::OkStatus());
-  Finish(static_cast<int>(absl::StatusCode::kOk));
-  EndResponse();
 }
 
 void Exchange::OnRequestData(absl::string_view data) {
@@ -354,6 +314,7 @@ void Exchange::Fail(const absl::Status& status) {
   downstream_->Consume(stream_id_, request_.size());
   CountBuffered(-static_cast<int64_t>(request_.size()));
   request_.Clear();
+  DropHead();
   Finish(static_cast<int>(status.code()));
   if (!answered_) {
     answer_head_ = {{":status", "200"}, {"content-type", kGrpcType}};
@@ -376,14 +337,26 @@ void Exchange::OnDeadline() {
     return downstream_->Reset(stream_id_, NGHTTP2_CANCEL);
   }
   Fail(DeadlinePassed());
+  if (end_submitted_) return;
+  // Trailers wait behind bytes that were about to leave; not for ever.
+  SetDeadline(absl::FromChrono(worker_->now() - begun_) + kTrailerGrace);
 }
 
 void Exchange::OnPolicy(const Policy& policy, const SystemEntry* system) {
-  if (finished_ || decision_.route == nullptr) return;
-  const auto grant = FindGrant(system, head_.path, worker_->clock().SecurityNow());
-  if (policy.FindRoute(head_.path) == nullptr || !grant.ok()) {
-    Fail(AgreementWithdrawn());
+  if (finished_ || !relaying_) return;
+  // A call goes on under the agreement under which it began, or not at all.
+  bool allowed = system != nullptr;
+  if (allowed && local_ == nullptr) {
+    const auto decision = Decide(policy, system, head_, worker_->clock().SecurityNow());
+    allowed = decision.ok() && decision->caller.agreement() == decision_.caller.agreement();
   }
+  if (!allowed) Fail(AgreementWithdrawn());
+}
+
+void Exchange::OnConnectFailed() {
+  // Another address may be there; this one is passed over for a while.
+  waiting_for_upstream_ = true;
+  worker_->pool().Open(this);
 }
 
 }  // namespace lgsp::gateway

@@ -40,6 +40,8 @@ class Exchange {
   void OnResponseEnd();
   // `not_taken`: the service has certainly not begun the call.
   void OnUpstreamClosed(uint32_t error_code, bool not_taken);
+  // The connection that the call waited for did not come about.
+  void OnConnectFailed();
   ssize_t ReadRequest(uint8_t* buffer, size_t size, uint32_t* flags);
 
   // Ends the call with an error of our own: in the answer's trailers, or by a reset when the answer
@@ -63,6 +65,8 @@ class Exchange {
   void BeginRelay(Decision decision);
   void RefuseHttp();
   void LeaveUpstream();
+  // The head is of no more use: a refused call must not keep it until its answer has left.
+  void DropHead();
   void AnswerLocally();
   void OnLocalEnd();
   void SubmitResponse(bool end_stream);

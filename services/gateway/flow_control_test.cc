@@ -236,5 +236,35 @@ TEST_CASE(
   CHECK(fixture.NextArrival().id > 0);
 }
 
+TEST_CASE("a shut window and a silent service end at the deadline, with trailers") {
+  GatewayFixture fixture;
+  fixture.Start();
+  H2Peer& client = fixture.Client(Window(0));
+  const int32_t id =
+      client.Request(GrpcHead(kUnary, {{"grpc-timeout", "500m"}}), FrameMessage(""), true);
+  const Arrival arrival = fixture.NextArrival();
+  arrival.peer->Respond(arrival.id, kAnswerHead);
+  fixture.RunUntil([&] { return client.stream(id).has_head; });
+  const absl::Status status = fixture.Finish(client, id);
+  CHECK(absl::IsDeadlineExceeded(status));
+  CHECK(ErrorReason(status) == "DEADLINE_PASSED");
+  fixture.RunUntil([&] { return arrival.stream().closed(); });
+}
+
+TEST_CASE("trailers without a body need no window") {
+  GatewayFixture fixture;
+  fixture.Start();
+  H2Peer& client = fixture.Client(Window(0));
+  const int32_t id = client.Request(GrpcHead(kUnary), FrameMessage(""), true);
+  const Arrival arrival = fixture.NextArrival();
+  arrival.peer->Respond(arrival.id, kAnswerHead);
+  fixture.RunUntil([&] { return client.stream(id).has_head; });
+  arrival.peer->End(arrival.id, {{"grpc-status", "5"}, {"grpc-message", "none"}});
+  const absl::Status status = fixture.Finish(client, id);
+  CHECK(absl::IsNotFound(status));
+  CHECK(status.message() == "none");
+  CHECK(client.stream(id).error_code == NGHTTP2_NO_ERROR);
+}
+
 }  // namespace
 }  // namespace lgsp::gateway

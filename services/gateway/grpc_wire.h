@@ -20,6 +20,8 @@ struct Header {
 };
 using Headers = std::vector<Header>;
 
+inline constexpr char kGrpcType[] = "application/grpc";
+
 // `grpc-timeout`: 1 to 8 digits and a unit of H M S m u n. INVALID_ARGUMENT TIMEOUT_INVALID.
 absl::StatusOr<absl::Duration> ParseTimeout(absl::string_view text);
 // Rounded up to what the 8 digits hold; at least 1n.

@@ -140,7 +140,9 @@ void H2Connection::OnRead(const error_code& error, size_t bytes) {
   const ssize_t used = nghttp2_session_mem_recv(
       session_, reinterpret_cast<const uint8_t*>(read_buffer_.data()), bytes);
   in_callback_ = false;
-  if (close_wanted_) return Close();
+  const bool hoards = nghttp2_session_get_outbound_queue_size(session_) > kMaxOutboundFrames;
+  if (hoards) worker_->metrics().shed_connections.Add();
+  if (close_wanted_ || hoards) return Close();
   if (used < 0) {
     // Nothing more is read; what explains it to the peer goes out first.
     nghttp2_session_terminate_session(
@@ -322,6 +324,9 @@ nghttp2_session_callbacks* H2Connection::Callbacks() {
             Self(user)->OnHeadersDone(frame->hd.stream_id, end);
           } else if (frame->hd.type == NGHTTP2_DATA && end) {
             Self(user)->OnEndOfData(frame->hd.stream_id);
+          } else if (frame->hd.type == NGHTTP2_SETTINGS &&
+                     (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) {
+            Self(user)->OnSettings();
           } else if (frame->hd.type == NGHTTP2_GOAWAY) {
             Self(user)->OnGoaway(frame->goaway.last_stream_id);
           }

@@ -73,6 +73,7 @@ class H2Connection : public std::enable_shared_from_this<H2Connection> {
   virtual void OnHeadersSent(int32_t) {}
   virtual void OnEndSent(int32_t) {}
   virtual void OnHeadersNotSent(int32_t) {}
+  virtual void OnSettings() {}
   virtual void OnGoaway(int32_t /*last_stream_id*/) {}
   // Fills `buffer` with body bytes of a stream: how many, or NGHTTP2_ERR_DEFERRED when there are
   // none yet. Sets `flags` as nghttp2's data source does.

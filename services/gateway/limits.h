@@ -24,6 +24,10 @@ inline constexpr size_t kMaxHeaderFields = 100;
 inline constexpr uint64_t kResetBurst = 2000;
 inline constexpr uint64_t kResetRate = 200;
 
+// Frames that wait for a peer that does not read (answers to what it sends, above all); beyond, its
+// connection is closed.
+inline constexpr size_t kMaxOutboundFrames = 4096;
+
 inline constexpr size_t kMaxConnectionsPerWorker = 10'000;
 // Calls under way on one worker, and bytes they hold in both directions; beyond either, new calls
 // are refused, and beyond the bytes the connection that holds most is closed.
@@ -45,13 +49,15 @@ inline constexpr size_t kMaxQueuedPerUpstream = 1000;
 inline constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
 inline constexpr absl::Duration kConnectTimeout = absl::Seconds(3);
 // After a failed connect, calls fail at once for this long.
-inline constexpr absl::Duration kConnectBackoff = absl::Milliseconds(500);
+inline constexpr absl::Duration kConnectBackoff = absl::Milliseconds(100);
 // A header block must be complete, and a write must move, within this.
 inline constexpr absl::Duration kHeaderTimeout = absl::Seconds(10);
 inline constexpr absl::Duration kWriteTimeout = absl::Seconds(60);
 // After our last byte, the peer has this long to close.
 inline constexpr absl::Duration kLinger = absl::Seconds(1);
 inline constexpr absl::Duration kIdleTimeout = absl::Minutes(30);
+// Whose key is not registered has nothing to wait for.
+inline constexpr absl::Duration kStrangerIdleTimeout = absl::Seconds(10);
 // A peer whose machine is gone: bytes sent, or a probe of an idle connection, unanswered this long.
 inline constexpr absl::Duration kPeerTimeout = absl::Seconds(20);
 // The buffers of a connection that has written nothing for this long are freed.
@@ -62,6 +68,8 @@ inline constexpr absl::Duration kAcceptBackoff = absl::Milliseconds(100);
 inline constexpr absl::Duration kDefaultDeadline = absl::Seconds(60);
 // A service that cancels so shortly before the deadline does it for the deadline.
 inline constexpr absl::Duration kDeadlineSlack = absl::Milliseconds(10);
+// After the deadline, trailers that follow bytes already on their way have this long.
+inline constexpr absl::Duration kTrailerGrace = absl::Seconds(2);
 inline constexpr absl::Duration kMaxDeadline = absl::Hours(1);
 // Between the announcement of a drain and the last word on which calls are taken.
 inline constexpr absl::Duration kDrainNotice = absl::Milliseconds(500);

@@ -19,8 +19,8 @@ constexpr char kReflectionAlpha[] =
 
 class HealthCall final : public LocalCall {
  public:
-  HealthCall(std::shared_ptr<const Policy> policy, bool serving)
-      : policy_(std::move(policy)), serving_(serving) {}
+  HealthCall(std::shared_ptr<const Policy> policy, const SystemEntry* system, bool serving)
+      : policy_(std::move(policy)), system_(system), serving_(serving) {}
 
   bool is_unary() const override { return true; }
   absl::StatusOr<std::string> Answer(absl::string_view message) override {
@@ -39,14 +39,16 @@ class HealthCall final : public LocalCall {
   }
 
  private:
+  // Only what the system has an agreement for: existence is not told.
   bool IsService(const std::string& name) const {
-    for (const auto& service : policy_->snapshot().services()) {
-      if (service.name() == name) return true;
+    for (const auto& [path, grants] : system_->grants) {
+      if (grants.front().agreement->service() == name) return true;
     }
     return false;
   }
 
   const std::shared_ptr<const Policy> policy_;
+  const SystemEntry* const system_;
   const bool serving_;
 };
 
@@ -73,7 +75,7 @@ bool IsLocal(absl::string_view path) {
 std::unique_ptr<LocalCall> MakeLocalCall(absl::string_view path,
                                          std::shared_ptr<const Policy> policy,
                                          const SystemEntry* system, bool serving) {
-  if (path == kHealthCheck) return std::make_unique<HealthCall>(std::move(policy), serving);
+  if (path == kHealthCheck) return std::make_unique<HealthCall>(std::move(policy), system, serving);
   if (path == kReflection || path == kReflectionAlpha) {
     return std::make_unique<ReflectionCall>(std::move(policy), system);
   }

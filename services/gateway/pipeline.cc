@@ -19,16 +19,10 @@ constexpr size_t kMaxDossierName = 128;
 constexpr size_t kMaxPurpose = 64;
 
 // Not forwarded: they are about the connection, or are credentials for us.
-constexpr absl::string_view kDropped[] = {"connection",
-                                          "keep-alive",
-                                          "proxy-connection",
-                                          "transfer-encoding",
-                                          "upgrade",
-                                          "authorization",
-                                          "grpc-timeout",
-                                          "traceparent",
-                                          "host",
-                                          "te"};
+constexpr absl::string_view kDropped[] = {"connection",          "keep-alive", "proxy-connection",
+                                          "transfer-encoding",   "upgrade",    "authorization",
+                                          "proxy-authorization", "cookie",     "grpc-timeout",
+                                          "traceparent",         "host",       "te"};
 
 absl::Status Denied(absl::string_view reason, absl::string_view message,
                     ErrorMetadata metadata = {}) {

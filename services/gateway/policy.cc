@@ -34,7 +34,11 @@ absl::Status CheckUpstream(const lgsp::registry::v1::Upstream& upstream,
   if (!endpoint.ok() || endpoint->port() == 0) {
     return Invalid(upstream.address(), "an upstream must be <ip>:<port>");
   }
-  const auto& address = endpoint->address();
+  namespace ip = boost::asio::ip;
+  ip::address address = endpoint->address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    address = ip::make_address_v4(ip::v4_mapped, address.to_v6());
+  }
   const bool link_local = address.is_v6() ? address.to_v6().is_link_local()
                                           : (address.to_v4().to_uint() >> 16) == kLinkLocal;
   if (address.is_unspecified() || address.is_multicast() ||

@@ -146,5 +146,13 @@ TEST_CASE("outside development no upstream is on our own machine or link") {
   }
 }
 
+TEST_CASE("an IPv4 address written as IPv6 is judged as what it is") {
+  for (const char* local :
+       {"[::ffff:127.0.0.1]:9000", "[::ffff:169.254.169.254]:80", "[::ffff:0.0.0.0]:80"}) {
+    INFO(local);
+    CHECK(AddressRefusal(local, Policy::Upstreams::kNotLocal) == "POLICY_INVALID");
+  }
+}
+
 }  // namespace
 }  // namespace lgsp::gateway

@@ -101,6 +101,15 @@ std::string PeerSpkiSha256(SSL* ssl) {
   return digest;
 }
 
+absl::Time PeerNotAfter(SSL* ssl) {
+  const X509* certificate = SSL_get0_peer_certificate(ssl);
+  std::tm end = {};
+  if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) {
+    return absl::InfinitePast();
+  }
+  return absl::FromTM(end, absl::UTCTimeZone());
+}
+
 bool PeerHasUri(SSL* ssl, absl::string_view identity) {
   X509* certificate = SSL_get0_peer_certificate(ssl);
   if (certificate == nullptr) return false;

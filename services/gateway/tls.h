@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace lgsp::gateway {
 
@@ -25,6 +26,8 @@ absl::StatusOr<TlsContext> MakeClientTls(absl::string_view certificate_file,
 
 // SHA-256 of the SubjectPublicKeyInfo of the peer's certificate; empty without one.
 std::string PeerSpkiSha256(SSL* ssl);
+// Until when the peer's certificate is valid; InfinitePast without one.
+absl::Time PeerNotAfter(SSL* ssl);
 // True when the peer's certificate carries the URI name `identity`.
 bool PeerHasUri(SSL* ssl, absl::string_view identity);
 // True when both sides agreed on HTTP/2.

@@ -32,11 +32,20 @@ void Upstream::OnReady() {
     return Close();
   }
   worker_->metrics().upstream_connections.Add(1);
+}
+
+void Upstream::OnSettings() {
+  settings_seen_ = true;
   worker_->Post([pool = &worker_->pool(), group = group_] { pool->Changed(group); });
 }
 
+void Upstream::Sweep(SteadyTime now) {
+  if (!settings_seen_ && now > handshake_deadline_) return Close();
+  H2Connection::Sweep(now);
+}
+
 bool Upstream::HasRoom() const {
-  if (!open() || !ready_ || going_away_) return false;
+  if (!open() || !settings_seen_ || going_away_) return false;
   const uint32_t limit =
       nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
   return streams_.size() < std::min<size_t>(limit, kMaxStreamsPerUpstream);
@@ -132,12 +141,22 @@ void Upstream::OnClosed() {
   // nghttp2 does not report streams of a session that ends.
   absl::flat_hash_map<int32_t, Stream> streams;
   streams.swap(streams_);
-  worker_->pool().Ended(group_, this, ready_);
+  worker_->pool().Ended(group_, this, settings_seen_);
   for (const auto& [id, stream] : streams) {
     stream.exchange->OnUpstreamClosed(NGHTTP2_INTERNAL_ERROR,
                                       NotTaken(id, stream, NGHTTP2_INTERNAL_ERROR));
   }
 }
+
+namespace {
+
+// True when a connection of the group takes calls, now or soon.
+bool TakesCalls(const UpstreamGroup& group) {
+  return std::any_of(group.connections.begin(), group.connections.end(),
+                     [](const auto& connection) { return connection->TakesCalls(); });
+}
+
+}  // namespace
 
 UpstreamGroup* UpstreamPool::GroupOf(const lgsp::registry::v1::Upstream& upstream) {
   UpstreamGroup& group = groups_[absl::StrCat(upstream.address(), "\n", upstream.tls_identity())];
@@ -147,6 +166,7 @@ UpstreamGroup* UpstreamPool::GroupOf(const lgsp::registry::v1::Upstream& upstrea
 }
 
 void UpstreamPool::ConnectIfNeeded(UpstreamGroup* group) {
+  if (worker_->closing()) return;
   int taking_calls = 0;
   for (const auto& connection : group->connections) {
     if (connection->connecting()) return;
@@ -169,8 +189,8 @@ void UpstreamPool::Open(Exchange* exchange) {
       if (connection->HasRoom()) return connection->Open(exchange);
     }
     // Not the address that has just refused, unless a connection to it is coming up again.
-    if (usable == nullptr && (worker_->now() >= group->retry_at || !group->connections.empty()))
-      usable = group;
+    const bool others = TakesCalls(*group);
+    if (usable == nullptr && (others || worker_->now() >= group->retry_at)) usable = group;
   }
   if (usable == nullptr) return exchange->Fail(UpstreamUnreachable());
   if (usable->waiting.size() >= kMaxQueuedPerUpstream) {
@@ -201,21 +221,19 @@ void UpstreamPool::Changed(UpstreamGroup* group) {
   ConnectIfNeeded(group);
 }
 
-void UpstreamPool::Ended(UpstreamGroup* group, Upstream* upstream, bool was_ready) {
+void UpstreamPool::Ended(UpstreamGroup* group, Upstream* upstream, bool was_usable) {
   auto& connections = group->connections;
   connections.erase(
       std::remove_if(connections.begin(), connections.end(),
                      [upstream](const auto& connection) { return connection.get() == upstream; }),
       connections.end());
-  if (was_ready) return ConnectIfNeeded(group);
+  if (was_usable) return ConnectIfNeeded(group);
   group->retry_at = worker_->now() + absl::ToChronoNanoseconds(kConnectBackoff);
   // Those that wait can still be served when another connection gets room again.
-  const bool others = std::any_of(connections.begin(), connections.end(),
-                                  [](const auto& connection) { return connection->TakesCalls(); });
-  if (others) return;
+  if (TakesCalls(*group)) return;
   std::deque<Exchange*> waiting;
   waiting.swap(group->waiting);
-  for (Exchange* exchange : waiting) exchange->Fail(UpstreamUnreachable());
+  for (Exchange* exchange : waiting) exchange->OnConnectFailed();
 }
 
 }  // namespace lgsp::gateway

@@ -24,7 +24,9 @@ class Upstream final : public H2Connection {
   void Connect();
   // True when another stream can be opened now.
   bool HasRoom() const;
-  bool connecting() const { return open() && !ready_; }
+  // Until its SETTINGS say how many streams it takes.
+  bool connecting() const { return open() && !settings_seen_; }
+  void Sweep(SteadyTime now) override;
   // False when it ends, or will not take another call.
   bool TakesCalls() const { return open() && !going_away_; }
   void Open(Exchange* exchange);
@@ -41,6 +43,7 @@ class Upstream final : public H2Connection {
   void OnStreamClosed(int32_t stream_id, uint32_t error_code) override;
   void OnHeadersSent(int32_t stream_id) override;
   void OnHeadersNotSent(int32_t stream_id) override;
+  void OnSettings() override;
   void OnGoaway(int32_t last_stream_id) override;
   ssize_t ReadBody(int32_t stream_id, uint8_t* buffer, size_t size, uint32_t* flags) override;
   void OnClosed() override;
@@ -58,7 +61,7 @@ class Upstream final : public H2Connection {
   UpstreamGroup* const group_;
   absl::flat_hash_map<int32_t, Stream> streams_;
   int32_t last_taken_ = INT32_MAX;
-  bool going_away_ = false;
+  bool going_away_ = false, settings_seen_ = false;
 };
 
 // All connections to one address, and the calls that wait for one.
@@ -81,7 +84,7 @@ class UpstreamPool {
   void StopWaiting(Exchange* exchange);
   // A connection has become ready, has room again, or has ended.
   void Changed(UpstreamGroup* group);
-  void Ended(UpstreamGroup* group, Upstream* upstream, bool was_ready);
+  void Ended(UpstreamGroup* group, Upstream* upstream, bool was_usable);
 
  private:
   UpstreamGroup* GroupOf(const lgsp::registry::v1::Upstream& upstream);

@@ -207,22 +207,21 @@ TEST_CASE("calls beyond a connection's streams get more connections, then wait t
   fixture.upstream_options.max_streams = 1;
   fixture.Start();
   H2Peer& client = fixture.Client();
+  constexpr int kCalls = kMaxConnectionsPerUpstream + 2;
   std::vector<int32_t> ids;
   std::vector<Arrival> arrivals;
-  for (int i = 0; i < kMaxConnectionsPerUpstream; ++i) {
+  for (int i = 0; i < kCalls; ++i) {
     ids.push_back(client.Request(GrpcHead(kUnary), FrameMessage(""), true));
+  }
+  while (arrivals.size() < kCalls) {
     arrivals.push_back(fixture.NextArrival());
+    // All connections there may be have a call each before the first is answered.
+    if (arrivals.size() >= kMaxConnectionsPerUpstream) {
+      Answer(arrivals[arrivals.size() - kMaxConnectionsPerUpstream]);
+    }
   }
-  CHECK(fixture.upstreams().size() == kMaxConnectionsPerUpstream);
-  for (int i = 0; i < 2; ++i) {
-    ids.push_back(client.Request(GrpcHead(kUnary), FrameMessage(""), true));
-  }
-  // Each that is answered makes room for one that waits.
-  for (size_t i = 0; i < ids.size(); ++i) {
-    Answer(arrivals[i]);
-    CHECK(fixture.Finish(client, ids[i]).ok());
-    if (arrivals.size() < ids.size()) arrivals.push_back(fixture.NextArrival());
-  }
+  for (size_t i = kCalls - kMaxConnectionsPerUpstream + 1; i < kCalls; ++i) Answer(arrivals[i]);
+  for (const int32_t id : ids) CHECK(fixture.Finish(client, id).ok());
   CHECK(fixture.upstreams().size() == kMaxConnectionsPerUpstream);
 }
 
@@ -319,6 +318,21 @@ TEST_CASE("an answer that ends without a status is told as unknown, once") {
   CHECK(client.stream(id).Field("grpc-status").empty());
   CHECK(fixture.Handled("Unary", "UNKNOWN") == 1);
   CHECK(fixture.Handled("Unary", "*") == 1);
+}
+
+TEST_CASE("a call that was provably not sent goes to the other address at once") {
+  GatewayFixture fixture;
+  const PeerListener& absent = fixture.loop.Listen({}, false);
+  auto* service = fixture.snapshot.mutable_services(0);
+  *service->add_upstreams() = service->upstreams(0);
+  service->mutable_upstreams(0)->set_address(absl::StrCat("127.0.0.1:", absent.port));
+  fixture.Start();
+  H2Peer& client = fixture.Client();
+  const int32_t id = client.Request(GrpcHead(kUnary), FrameMessage("x"), true);
+  fixture.RunUntil([&] { return client.stream(id).closed() || !fixture.upstreams().empty(); });
+  REQUIRE_FALSE(client.stream(id).closed());
+  Answer(fixture.NextArrival());
+  CHECK(fixture.Finish(client, id).ok());
 }
 
 }  // namespace

@@ -261,7 +261,8 @@ void Worker::EndDrain(SteadyTime force_at) {
     drain_timer_.async_wait([this, force_at](const error_code&) { EndDrain(force_at); });
     return;
   }
-  for (const auto& connection : Connections()) connection->Close();
+  closing_ = true;
+  while (!connections_.empty()) std::shared_ptr(connections_.begin()->second)->Close();
   sweep_timer_.cancel();
   deadline_timer_.cancel();
 }

@@ -57,6 +57,8 @@ class Worker {
   CallerCache& callers() { return callers_; }
   UpstreamPool& pool() { return pool_; }
   bool draining() const { return draining_; }
+  // All that is left is being closed: nothing new may begin.
+  bool closing() const { return closing_; }
 
   void Post(std::function<void()> work) { boost::asio::post(io_, std::move(work)); }
   void AddDirty(std::shared_ptr<H2Connection> connection);
@@ -103,7 +105,7 @@ class Worker {
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   absl::flat_hash_map<H2Connection*, std::shared_ptr<H2Connection>> connections_;
   std::vector<std::shared_ptr<H2Connection>> dirty_;
-  bool flush_posted_ = false, shed_posted_ = false, draining_ = false;
+  bool flush_posted_ = false, shed_posted_ = false, draining_ = false, closing_ = false;
   size_t exchanges_ = 0;
   int64_t buffered_bytes_ = 0;
   std::multimap<SteadyTime, Exchange*> deadlines_;

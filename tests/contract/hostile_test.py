@@ -296,16 +296,18 @@ class BrokenFramesTest(HostileTest):
         with self.attack() as ordinary:
             # A head that announces more than ever comes: in one frame, and in many.
             block = self.head_block()
-            slow = {self.raw(): frame(FRAME_HEADERS, END_STREAM | END_HEADERS, 1, b"x" * 10_000)[:9] for _ in range(20)}
-            slow |= {self.raw(): frame(FRAME_HEADERS, END_STREAM, 1, block) for _ in range(20)}
-            for connection, begin in slow.items():
+            long_field = literal(b"x", b"a" * 10_000)
+            one_frame = frame(FRAME_HEADERS, END_STREAM | END_HEADERS, 1, block + long_field)[:-len(b"a" * 9_990)]
+            slow = {self.raw(): (one_frame, b"a") for _ in range(20)}
+            slow |= {self.raw(): (frame(FRAME_HEADERS, END_STREAM, 1, block),
+                                  frame(FRAME_CONTINUATION, 0, 1, literal(b"a", b"b"))) for _ in range(20)}
+            for connection, (begin, _) in slow.items():
                 connection.sendall(begin)
             # A little more now and then does not prolong it.
             deadline = time.monotonic() + CLOSE_SECONDS
             while slow and time.monotonic() < deadline:
                 ordinary.more()
-                for connection, begin in list(slow.items()):
-                    more = block[:1] if len(begin) == 9 else frame(FRAME_CONTINUATION, 0, 1, literal(b"a", b"b"))
+                for connection, (_, more) in list(slow.items()):
                     if self.ended_after(connection, more):
                         del slow[connection]
             self.assertFalse(slow)
@@ -353,6 +355,18 @@ class FloodTest(HostileTest):
             ordinary.more()
             wait_until(lambda: metric(self.platform, "gateway_inflight") < 1000, WAIT_SECONDS,
                        "streams above the limit are not kept")
+
+    def test_refusals_that_are_not_read(self):
+        """Each stream above the limit is answered with a reset, which waits for a reader."""
+        with self.attack():
+            connection = self.raw()
+            connection.settimeout(2)
+            encoder = h2.connection.H2Connection().encoder
+            with contextlib.suppress(OSError):
+                for begin in range(0, 1_000_000, 1000):
+                    heads = (frame(FRAME_HEADERS, END_HEADERS, 2 * number + 1, encoder.encode(h2_client.head(SUBMIT)))
+                             for number in range(begin, begin + 1000))
+                    connection.sendall(b"".join(heads))
 
     def test_questions_whose_answers_are_not_read(self):
         """Every ping and every settings frame wants an answer; nobody takes them."""
