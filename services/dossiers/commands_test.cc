@@ -384,5 +384,44 @@ TEST_CASE("service: of two at once with one etag one is right; with one request 
   CHECK(std::set<std::string>(names.begin(), names.end()).size() == 1);
 }
 
+TEST_CASE("commands: what is erased or damaged is, to strangers, not there") {
+  TestService service;
+  const Dossier dossier = service.Submit();
+  const Caller stranger = CallerOf("H99");
+  const auto reason = [&](const Caller& caller) {
+    return ErrorReason(service.Get(dossier.name(), caller).status());
+  };
+  CHECK(reason(stranger) == "DOSSIER_NOT_FOUND");
+  REQUIRE(sql::RunOne(*service.database().db, "DELETE FROM data_keys").ok());
+  CHECK(reason(stranger) == "DOSSIER_NOT_FOUND");
+  CHECK(reason(CallerOf("H12.*")) == "DATA_KEY_ERASED");
+}
+
+TEST_CASE("commands: fields that nobody knows are not kept") {
+  TestService service;
+  auto request = SampleSubmission();
+  request.set_request_id(service.NewRequestId());
+  request.mutable_applicant()
+      ->GetReflection()
+      ->MutableUnknownFields(request.mutable_applicant())
+      ->AddLengthDelimited(99, std::string(1 << 20, 'x'));
+  const auto submitted = service.Call(&Stub::SubmitDossier, request);
+  REQUIRE(submitted.ok());
+  CHECK(submitted->ByteSizeLong() < 10'000);
+}
+
+TEST_CASE("commands: a repeated answer is given to those who may still see it") {
+  TestService service;
+  auto request = SampleSubmission();
+  request.set_request_id(service.NewRequestId());
+  REQUIRE(service.Call(&Stub::SubmitDossier, request).ok());
+  CHECK(service.Call(&Stub::SubmitDossier, request).ok());
+  Caller narrowed = CallerOf("H12.*");
+  narrowed.mutable_agencies()->Clear();
+  narrowed.add_agencies("H99");
+  CHECK(ErrorReason(service.Call(&Stub::SubmitDossier, request, narrowed).status()) ==
+        "DOSSIER_NOT_FOUND");
+}
+
 }  // namespace
 }  // namespace lgsp::dossiers

@@ -66,6 +66,8 @@ absl::Status CheckContact(const Applicant& applicant) {
 
 absl::StatusOr<Applicant> CleanApplicant(const Applicant& given) {
   Applicant applicant = given;
+  // Nobody has checked what they hold, or how much of it.
+  applicant.DiscardUnknownFields();
   if (!Applicant::Kind_IsValid(given.kind()) || given.kind() == Applicant::KIND_UNSPECIFIED) {
     return MakeFieldError("APPLICANT_KIND_INVALID", "applicant.kind", "must be one of the kinds");
   }

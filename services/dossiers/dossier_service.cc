@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "libs/aip/aip.h"
 #include "libs/auth/auth.h"
+#include "libs/log/log.h"
 #include "libs/status/status.h"
 #include "services/dossiers/decisions.h"
 #include "services/dossiers/dossier_events.h"
@@ -38,6 +39,11 @@ std::string FiltersOf(const Caller& caller, const ListDossiersRequest& request) 
   return absl::StrCat(caller.system(), "\n", request.state(), "\n", request.settling_agency());
 }
 
+// True for what is wrong with one dossier; a damaged database fails the list itself.
+bool IsOfOneDossier(const absl::Status& status) {
+  return absl::IsNotFound(status) || absl::IsDataLoss(status);
+}
+
 // `0197…` of `dossiers/0197…`.
 std::string IdOf(const std::string& name) { return name.substr(name.find('/') + 1); }
 
@@ -50,9 +56,7 @@ absl::StatusOr<LoadedDossier> DossierService::LoadFor(sql::Transaction& tx, cons
                                                       absl::string_view field,
                                                       absl::string_view name) {
   ASSIGN_OR_RETURN(const std::string id, aip::ParseName(field, name, kCollection));
-  ASSIGN_OR_RETURN(LoadedDossier loaded, store_.Load(tx, id));
-  if (!Concerns(caller, loaded.dossier)) return DossierNotFound(name);
-  return loaded;
+  return store_.Load(tx, id, [&](const Dossier& plain) { return Concerns(caller, plain); });
 }
 
 absl::Status DossierService::Save(sql::Transaction& tx, const rpc::CallContext& call,
@@ -97,7 +101,9 @@ grpc::Status DossierService::RunCommand(
                            durable::FindAnswer(tx, *parts_.subject_keys, command));
           if (answer.has_value()) {
             response->ParseFromString(*answer);
-            return absl::OkStatus();
+            // What the caller may see can have become less since.
+            return Concerns(call.caller, *response) ? absl::OkStatus()
+                                                    : DossierNotFound(response->name());
           }
           const absl::Time now = parts_.clock->CivilNow();
           ASSIGN_OR_RETURN(LoadedDossier loaded, decide(tx, call.caller, now));
@@ -229,8 +235,11 @@ absl::Status DossierService::FillPage(sql::Transaction& tx, const Caller& caller
   size_t bytes = 0;
   for (size_t i = 0; i < names.size(); ++i) {
     auto loaded = store_.Load(tx, IdOf(names[i]));
-    // One that is no more must not keep the others from being listed.
-    if (!loaded.ok() && ErrorReason(loaded.status()) != "DATA_KEY_ERASED") return loaded.status();
+    // One that is no more, or is damaged, must not keep the others from being listed.
+    if (!loaded.ok() && !IsOfOneDossier(loaded.status())) return loaded.status();
+    if (absl::IsDataLoss(loaded.status())) {
+      log::Error("dossier cannot be read", {{"name", names[i]}, {"status", loaded.status()}});
+    }
     if (loaded.ok()) bytes += loaded->dossier.ByteSizeLong();
     if (static_cast<int>(i) == size || (response.dossiers_size() > 0 && bytes > kMaxPageBytes)) {
       response.set_next_page_token(aip::MakePageToken({names[i - 1]}, FiltersOf(caller, request)));

@@ -76,7 +76,9 @@ std::string FormatCode(absl::string_view agency, absl::CivilDay day, int64_t seq
                          sequence);
 }
 
-absl::StatusOr<LoadedDossier> DossierStore::Load(sql::Transaction& tx, absl::string_view id) const {
+absl::StatusOr<LoadedDossier> DossierStore::Load(
+    sql::Transaction& tx, absl::string_view id,
+    absl::FunctionRef<bool(const Dossier& plain)> visible) const {
   const std::string name = absl::StrCat(kCollection, id);
   ASSIGN_OR_RETURN(
       const sql::Result found,
@@ -98,6 +100,7 @@ absl::StatusOr<LoadedDossier> DossierStore::Load(sql::Transaction& tx, absl::str
     return MakeError(absl::StatusCode::kDataLoss, "DOSSIER_UNREADABLE",
                      "the stored dossier is damaged", {{"name", name}});
   }
+  if (!visible(loaded.dossier)) return DossierNotFound(name);
   ASSIGN_OR_RETURN(loaded.key, subject_keys_->Get(tx, loaded.dossier.name()));
   ASSIGN_OR_RETURN(const std::string personal,
                    keys::Open(loaded.key, row.Blob(1), SealContext(loaded.dossier.name())));

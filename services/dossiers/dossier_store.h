@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -28,8 +29,15 @@ class DossierStore {
  public:
   explicit DossierStore(const durable::SubjectKeys* subject_keys) : subject_keys_(subject_keys) {}
 
-  // `id`: a UUID or a code. NOT_FOUND DOSSIER_NOT_FOUND.
-  absl::StatusOr<LoadedDossier> Load(sql::Transaction& tx, absl::string_view id) const;
+  // `id`: a UUID or a code. NOT_FOUND DOSSIER_NOT_FOUND, also when it is not `visible` by what is
+  // not personal in it: judged before anything is unsealed, so that nobody learns of a dossier by
+  // the error with which it cannot be. NOT_FOUND DATA_KEY_ERASED, DATA_LOSS DOSSIER_UNREADABLE.
+  absl::StatusOr<LoadedDossier> Load(
+      sql::Transaction& tx, absl::string_view id,
+      absl::FunctionRef<bool(const lgsp::dossiers::v1::Dossier& plain)> visible) const;
+  absl::StatusOr<LoadedDossier> Load(sql::Transaction& tx, absl::string_view id) const {
+    return Load(tx, id, [](const lgsp::dossiers::v1::Dossier&) { return true; });
+  }
 
   // Stores a new dossier and makes its data key.
   absl::StatusOr<keys::DataKey> Insert(sql::Transaction& tx,

@@ -194,6 +194,21 @@ TEST_CASE("list: dossiers whose personal data were erased are left out, the othe
   }
 }
 
+TEST_CASE("list: a damaged dossier does not keep the others from coming") {
+  TestService service;
+  std::vector<std::string> names;
+  for (int i = 0; i < 3; ++i) names.insert(names.begin(), service.Submit().name());
+  REQUIRE(sql::RunOne(*service.database().db,
+                      "UPDATE dossiers SET sealed = :nothing WHERE name = :name",
+                      {{"nothing", sql::Bytes{"x"}}, {"name", names[1]}})
+              .ok());
+  CHECK(absl::IsDataLoss(service.Get(names[1]).status()));
+  names.erase(names.begin() + 1);
+  ListDossiersRequest request;
+  request.set_page_size(2);
+  CHECK(AllPages(service, request) == names);
+}
+
 TEST_CASE("list: at most 200 to a page, 50 when nothing is said") {
   TestService service;
   for (int i = 1; i <= kLargestPageSize + 1; ++i) service.database().Insert(SampleDossier(i));

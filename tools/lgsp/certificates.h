@@ -1,6 +1,7 @@
 // The certificates of the platform's own services.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,10 +26,19 @@ absl::StatusOr<keys::CertifiedKey> IssueServiceCertificate(const keys::Certified
                                                            absl::Time now,
                                                            absl::string_view private_key_pem);
 
-// Renews what has less than kRenewBelow to go, with the key it has; the names of the services
-// renewed. Errors of the files: NOT_FOUND FILE_MISSING, FAILED_PRECONDITION SECRET_EXPOSED …,
-// INVALID_ARGUMENT CERTIFICATE_INVALID.
-absl::StatusOr<std::vector<std::string>> RenewServiceCertificates(const DataFolder& folder,
-                                                                  absl::Time now);
+// Who has a certificate: the processes, and `operator`, who asks them whether they are ready.
+std::set<std::string> CertificateOwners(const Platform& platform);
+
+// What a round of renewals did.
+struct Renewals {
+  std::vector<std::string> renewed;
+  // The first error; its message tells those of all services. NOT_FOUND FILE_MISSING,
+  // FAILED_PRECONDITION SECRET_EXPOSED …, INVALID_ARGUMENT CERTIFICATE_INVALID.
+  absl::Status status;
+};
+
+// Renews what has less than kRenewBelow to go, with the key it has. An error of one service does
+// not keep the others from theirs.
+Renewals RenewServiceCertificates(const DataFolder& folder, absl::Time now);
 
 }  // namespace lgsp::cli

@@ -3,14 +3,15 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <string>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "libs/status/status.h"
@@ -58,14 +59,18 @@ class Fd {
   _exit(kExecFailed);
 }
 
-void SetAsideLargeLog(const std::string& file) {
-  struct stat info = {};
-  if (stat(file.c_str(), &info) == 0 && info.st_size > kMaxLogBytes) {
-    rename(file.c_str(), (file + ".1").c_str());
-  }
-}
-
 }  // namespace
+
+void SetAsideLargeLog(const std::string& log_file) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(log_file, error);
+  if (error || size <= static_cast<uintmax_t>(kMaxLogBytes)) return;
+  if (!std::filesystem::copy_file(log_file, log_file + ".1",
+                                  std::filesystem::copy_options::overwrite_existing, error)) {
+    return;
+  }
+  std::filesystem::resize_file(log_file, 0, error);
+}
 
 absl::StatusOr<pid_t> StartChild(const std::vector<std::string>& argv,
                                  const std::string& log_file) {

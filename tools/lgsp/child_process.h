@@ -11,7 +11,7 @@
 
 namespace lgsp::cli {
 
-// A log larger than this is set aside as `<log>.1` (the former one is lost) before the next start.
+// A log larger than this is set aside as `<log>.1` (the former one is lost).
 inline constexpr int64_t kMaxLogBytes = 16 << 20;
 
 // Starts `argv` (argv[0] an absolute path) with its output appended to `log_file`, in a process
@@ -19,6 +19,11 @@ inline constexpr int64_t kMaxLogBytes = 16 << 20;
 // the calling THREAD ends: call from the main thread. FAILED_PRECONDITION PROGRAM_NOT_STARTED
 // (missing, not executable); UNAVAILABLE LOG_NOT_WRITABLE, PROCESS_LIMIT.
 absl::StatusOr<pid_t> StartChild(const std::vector<std::string>& argv, const std::string& log_file);
+
+// Sets `log_file` aside when it is larger than kMaxLogBytes: copied and emptied, as a process that
+// runs goes on writing to the file it has open (O_APPEND: at its new end). Lines written meanwhile
+// may be lost; when the copy fails (disk full) nothing is emptied.
+void SetAsideLargeLog(const std::string& log_file);
 
 // The last line of a file that is not empty, at most 200 bytes of it; empty when there is none.
 std::string LastLine(const std::string& file);

@@ -48,10 +48,13 @@ class DataFolder {
   std::string PortalCredentials() const { return Path("secrets/portal-credentials.json"); }
   std::string Config(absl::string_view service) const;
   std::string PolicySnapshot() const { return Path("policy/snapshot.binpb"); }
+  // `<epoch> <version>` the gateway took last; written by it.
+  std::string PolicyState() const { return Path("policy/state"); }
   std::string SimulatorData() const { return Path("data/national_sim"); }
   std::string Log(absl::string_view process) const;
   std::string JourneyFolder() const { return Path("journey"); }
   std::string LockFile() const { return Path("run/lock"); }
+  std::string CompileLockFile() const { return Path("run/compile.lock"); }
   std::string StateFile() const { return Path("run/state.json"); }
 
  private:

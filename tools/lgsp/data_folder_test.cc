@@ -77,12 +77,13 @@ TEST_CASE("keys and secrets are private, folders too") {
       continue;
     }
     const std::string extension = entry.path().extension();
-    const bool secret = extension == ".key" || extension == ".ring" || extension == ".json";
+    const bool secret =
+        extension == ".key" || extension == ".ring" || extension == ".json" || extension == ".lock";
     CHECK(ModeOf(entry.path()) == (secret ? 0600 : 0644));
     private_files += secret ? 1 : 0;
   }
-  // authority, 6 services, 6 signing keys, kek, index, 5 systems, credentials
-  CHECK(private_files == 21);
+  // authority, 6 services, 6 signing keys, kek, index, 5 systems, credentials, lock of compile
+  CHECK(private_files == 22);
 }
 
 TEST_CASE("what is made is what the libraries read") {
@@ -245,13 +246,13 @@ TEST_CASE("certificates with under ten days to go are renewed with the same key"
   const DataFolder folder = MakeTestFolder(parent);
   const absl::Time now = absl::Now();
   const auto nothing = RenewServiceCertificates(folder, now + absl::Hours(24 * 19));
-  REQUIRE(nothing.ok());
-  CHECK(nothing->empty());
+  REQUIRE(nothing.status.ok());
+  CHECK(nothing.renewed.empty());
 
   const std::string before = *config::ReadFile(folder.ServiceCertificate("dossiers"));
   const auto renewed = RenewServiceCertificates(folder, now + absl::Hours(24 * 21));
-  REQUIRE(renewed.ok());
-  CHECK(renewed->size() == 6);
+  REQUIRE(renewed.status.ok());
+  CHECK(renewed.renewed.size() == 6);
   const std::string after = *config::ReadFile(folder.ServiceCertificate("dossiers"));
   CHECK(after != before);
   CHECK(*keys::SpkiSha256(after) == *keys::SpkiSha256(before));
@@ -261,6 +262,32 @@ TEST_CASE("certificates with under ten days to go are renewed with the same key"
       folder, {TestInstallation().CatalogFolder(), TestInstallation().Descriptors()}, now);
   REQUIRE(policy.ok());
   CHECK_FALSE(policy->written);
+}
+
+TEST_CASE("a certificate that is broken does not keep the others from being renewed") {
+  const TemporaryFolder parent;
+  const DataFolder folder = MakeTestFolder(parent);
+  // No process of the platform: not looked at.
+  std::filesystem::create_directory(folder.Path("services/backup"));
+  std::filesystem::remove(folder.ServiceCertificate("dossiers"));
+  REQUIRE(config::WriteFile(folder.ServiceCertificate("gateway"), "nothing").ok());
+  const auto done = RenewServiceCertificates(folder, absl::Now() + absl::Hours(24 * 21));
+  CHECK(done.renewed ==
+        std::vector<std::string>{"insights", "national", "national_sim", "operator"});
+  CHECK(ErrorReason(done.status) == "FILE_MISSING");
+  CHECK(absl::StrContains(done.status.message(), "dossiers: "));
+  CHECK(absl::StrContains(done.status.message(), "gateway: "));
+  CHECK_FALSE(absl::StrContains(done.status.message(), "backup"));
+}
+
+TEST_CASE("the profile asked for is the gateway's") {
+  const TemporaryFolder parent;
+  const FolderOptions options = {false, kDefaultBasePort, Platform::PRODUCTION};
+  const auto made = MakeDataFolder(parent.File("data"), options, TestInstallation(), absl::Now());
+  INFO(made.status());
+  REQUIRE(made.ok());
+  CHECK(absl::StrContains(*config::ReadFile(made->Config("gateway")), "profile: PRODUCTION\n"));
+  CHECK(DataFolder::Open(made->root())->platform().profile() == Platform::PRODUCTION);
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ pid_t HolderOf(int fd) {
 
 }  // namespace
 
-absl::StatusOr<FolderLock> FolderLock::Take(const std::string& file) {
+absl::StatusOr<FolderLock> FolderLock::Take(const std::string& file, absl::string_view command) {
   FolderLock taken(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (taken.fd_ < 0) {
     return MakeError(absl::StatusCode::kUnavailable, "FILE_NOT_WRITTEN",
@@ -37,7 +37,7 @@ absl::StatusOr<FolderLock> FolderLock::Take(const std::string& file) {
   struct flock lock = WholeFile();
   if (fcntl(taken.fd_, F_SETLK, &lock) == 0) return taken;
   return MakeError(absl::StatusCode::kFailedPrecondition, "ALREADY_RUNNING",
-                   absl::StrCat("lgsp up runs on this folder already: process ",
+                   absl::StrCat(command, " runs on this folder already: process ",
                                 HolderOf(taken.fd_), " holds ", file),
                    {{"path", file}});
 }

@@ -1,4 +1,4 @@
-// At most one `lgsp up` per data folder.
+// At most one `lgsp up`, and one compilation of its policy, per data folder.
 #pragma once
 
 #include <sys/types.h>
@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace lgsp::cli {
 
@@ -13,9 +14,9 @@ namespace lgsp::cli {
 // who asks learns the holder's pid without taking the lock, and children do not inherit it.
 class FolderLock {
  public:
-  // `file` is made when missing. FAILED_PRECONDITION ALREADY_RUNNING (names the pid), UNAVAILABLE
-  // FILE_NOT_WRITTEN.
-  static absl::StatusOr<FolderLock> Take(const std::string& file);
+  // `file` is made when missing; `command` is what the error says runs already. FAILED_PRECONDITION
+  // ALREADY_RUNNING (names the pid), UNAVAILABLE FILE_NOT_WRITTEN.
+  static absl::StatusOr<FolderLock> Take(const std::string& file, absl::string_view command);
   // The process that holds it; 0: none. Not for the holder: closing the file would release it.
   static pid_t Holder(const std::string& file);
 

@@ -34,10 +34,6 @@ constexpr char kPortalUser[] = "camau";
 // In no catalogue: what the gateway must refuse.
 constexpr char kUnregisteredSystem[] = "demo-unregistered";
 
-// Who has a certificate though `lgsp up` does not run it: those who ask processes whether they are
-// ready.
-constexpr char kOperator[] = "operator";
-
 absl::Status NotWritten(absl::string_view path, absl::string_view what) {
   return MakeError(absl::StatusCode::kUnavailable, "FILE_NOT_WRITTEN",
                    absl::StrCat(path, ": ", what), {{"path", path}});
@@ -69,9 +65,7 @@ absl::Status MakeServiceCertificates(const DataFolder& folder, absl::Time now) {
   ASSIGN_OR_RETURN(const keys::CertifiedKey authority,
                    keys::MakeAuthority("LGSP platform", now - kClockSkew, now + kAuthorityLife));
   RETURN_IF_ERROR(WriteCertified(folder.AuthorityCertificate(), folder.AuthorityKey(), authority));
-  std::set<std::string> names = {kOperator};
-  for (const Process& process : folder.platform().processes()) names.insert(process.name());
-  for (const std::string& name : names) {
+  for (const std::string& name : CertificateOwners(folder.platform())) {
     ASSIGN_OR_RETURN(const keys::CertifiedKey made,
                      IssueServiceCertificate(authority, name, now, ""));
     RETURN_IF_ERROR(MakeFolder(folder.Path(absl::StrCat("services/", name))));
@@ -155,7 +149,7 @@ Platform MakePlatform(const FolderOptions& options) {
 
   Platform platform;
   platform.set_layout(kDataFolderLayout);
-  platform.set_profile(Platform::DEVELOPMENT);
+  platform.set_profile(options.profile);
   platform.set_demo(options.demo);
   if (options.demo) {
     Process& simulator = *platform.add_processes();

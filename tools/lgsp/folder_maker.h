@@ -26,6 +26,7 @@ inline constexpr absl::Duration kDemoCertificateLife = absl::Hours(24 * 365);
 struct FolderOptions {
   bool demo = false;
   int base_port = kDefaultBasePort;
+  Platform::Profile profile = Platform::DEVELOPMENT;
 };
 
 // The processes and addresses of a folder.

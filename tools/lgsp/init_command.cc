@@ -1,4 +1,5 @@
 #include <iostream>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -17,6 +18,8 @@ namespace {
 struct InitOptions {
   std::string folder;
   bool demo = false;
+  // Not given: DEVELOPMENT.
+  std::optional<Platform::Profile> profile;
   // Not given: kDefaultBasePort.
   std::optional<int> base_port;
 };
@@ -25,8 +28,12 @@ struct InitOptions {
 absl::Status MustMatch(const DataFolder& folder, const InitOptions& options) {
   std::string difference;
   if (options.demo && !folder.demo()) difference = "without --demo";
+  if (options.profile.value_or(folder.platform().profile()) != folder.platform().profile()) {
+    difference = "with another --profile";
+  }
   if (options.base_port.has_value()) {
-    const Platform asked = MakePlatform({folder.demo(), *options.base_port});
+    const Platform asked =
+        MakePlatform({folder.demo(), *options.base_port, folder.platform().profile()});
     if (asked.processes(0).address() != folder.platform().processes(0).address()) {
       difference = "with another --base-port";
     }
@@ -55,6 +62,11 @@ void Print(const DataFolder& folder, bool made, const Session& session) {
     std::cout << "fill in " << folder.Config("national") << " and " << folder.PortalCredentials()
               << ", then\n";
   }
+  if (folder.platform().profile() == Platform::PRODUCTION) {
+    std::cout << "write addresses that are not on loopback into " << folder.PlatformFile()
+              << " and " << folder.Path("config") << ", then: lgsp registry compile "
+              << folder.root() << "\n";
+  }
   std::cout << "next: lgsp up " << folder.root() << std::endl;
 }
 
@@ -66,11 +78,16 @@ absl::Status Init(const InitOptions& options, const Session& session) {
     return absl::OkStatus();
   }
   if (!absl::IsNotFound(existing.status())) return existing.status();
+  if (options.demo && options.profile == Platform::PRODUCTION) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "PROFILE_NOT_DEMO",
+                     "--demo runs on loopback and needs --profile development");
+  }
   ASSIGN_OR_RETURN(const Installation installation, FindInstallation(session.source_root));
-  ASSIGN_OR_RETURN(
-      const DataFolder folder,
-      MakeDataFolder(options.folder, {options.demo, options.base_port.value_or(kDefaultBasePort)},
-                     installation, SystemClock().SecurityNow()));
+  ASSIGN_OR_RETURN(const DataFolder folder,
+                   MakeDataFolder(options.folder,
+                                  {options.demo, options.base_port.value_or(kDefaultBasePort),
+                                   options.profile.value_or(Platform::DEVELOPMENT)},
+                                  installation, SystemClock().SecurityNow()));
   Print(folder, /*made=*/true, session);
   return absl::OkStatus();
 }
@@ -88,9 +105,18 @@ void AddInit(CLI::App& app, Session& session) {
       ->add_option("--base-port", options->base_port,
                    absl::StrCat("first of ", kPortSpan, " ports"))
       ->check(CLI::Range(kMinPort, kMaxPort - kPortSpan + 1));
+  command
+      ->add_option(
+          "--profile", options->profile,
+          "development (default): the gateway takes services on loopback, as in the folder "
+          "made; production: it refuses them")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Platform::Profile>{
+          {"development", Platform::DEVELOPMENT}, {"production", Platform::PRODUCTION}}));
   command->footer(
       "Example:\n  lgsp init ~/lgsp --demo && lgsp up ~/lgsp\n\n"
-      "A folder that is made already is left as it is (exit 0).");
+      "A folder that is made already is left as it is (exit 0). One of --profile production\n"
+      "needs other addresses than those of init, in platform.textproto and config/, then\n"
+      "`lgsp registry compile`.");
   command->callback([options, &session] {
     const absl::Status done = Init(*options, session);
     if (!done.ok()) session.exit_code = ReportError(done);

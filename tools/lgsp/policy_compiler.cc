@@ -5,16 +5,22 @@
 #include <google/protobuf/util/message_differencer.h>
 #include <google/protobuf/util/time_util.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "libs/config/config.h"
 #include "libs/keys/x509.h"
 #include "libs/status/status.h"
 #include "tools/lgsp/catalog.h"
+#include "tools/lgsp/folder_lock.h"
 
 namespace lgsp::cli {
 namespace {
@@ -26,6 +32,10 @@ using google::protobuf::util::MessageDifferencer;
 using google::protobuf::util::TimeUtil;
 using registry::v1::PolicySnapshot;
 using registry::v1::SignedSnapshot;
+
+// Epoch, version.
+using Version = std::pair<uint64_t, uint64_t>;
+constexpr uint64_t kFirstEpoch = 1;
 
 absl::Status LoadDescriptors(absl::string_view path, DescriptorPool& pool) {
   ASSIGN_OR_RETURN(const std::string bytes, config::ReadFile(path));
@@ -153,6 +163,22 @@ absl::StatusOr<std::optional<PolicySnapshot>> OldPolicy(const DataFolder& folder
   return std::optional<PolicySnapshot>(*std::move(old));
 }
 
+// The version the gateway took last, which it takes no older one after; 0, 0: none.
+absl::StatusOr<Version> VersionTaken(const DataFolder& folder) {
+  const auto state = config::ReadFile(folder.PolicyState());
+  if (absl::IsNotFound(state.status())) return Version(0, 0);
+  RETURN_IF_ERROR(state.status());
+  const std::vector<absl::string_view> words = absl::StrSplit(absl::StripSuffix(*state, "\n"), ' ');
+  Version version;
+  if (words.size() == 2 && absl::SimpleAtoi(words[0], &version.first) &&
+      absl::SimpleAtoi(words[1], &version.second)) {
+    return version;
+  }
+  return MakeError(absl::StatusCode::kDataLoss, "POLICY_STATE_INVALID",
+                   absl::StrCat(folder.PolicyState(), ": not `<epoch> <version>`"),
+                   {{"path", folder.PolicyState()}});
+}
+
 }  // namespace
 
 absl::StatusOr<PolicySnapshot> ReadPolicy(absl::string_view path, const keys::VerifyKey& key) {
@@ -171,21 +197,27 @@ absl::StatusOr<PolicySnapshot> ReadPolicy(absl::string_view path, const keys::Ve
 
 absl::StatusOr<CompiledPolicy> CompilePolicy(const DataFolder& folder, const PolicySources& sources,
                                              absl::Time now) {
+  // Two at once would sign two contents with one version, or an older catalogue with a newer one.
+  ASSIGN_OR_RETURN(const FolderLock lock,
+                   FolderLock::Take(folder.CompileLockFile(), "lgsp registry compile"));
   DescriptorPool pool;
   RETURN_IF_ERROR(LoadDescriptors(sources.descriptors_file, pool));
   ASSIGN_OR_RETURN(const MergedCatalog merged, ReadCatalog(sources.catalog_folder));
   RETURN_IF_ERROR(CheckCatalog(merged, pool, folder.platform()));
   ASSIGN_OR_RETURN(PolicySnapshot policy, Join(folder, merged, pool, now));
   ASSIGN_OR_RETURN(const auto old, OldPolicy(folder));
+  ASSIGN_OR_RETURN(const Version taken, VersionTaken(folder));
+  const Version stored = old.has_value() ? Version(old->epoch(), old->version()) : Version(0, 0);
 
   CompiledPolicy result;
   result.diff = DiffPolicies(old.value_or(PolicySnapshot()), policy);
-  if (old.has_value() && result.diff.empty()) {
+  if (old.has_value() && result.diff.empty() && stored >= taken) {
     result.version = old->version();
     return result;
   }
-  policy.set_epoch(old.has_value() ? old->epoch() : 1);
-  policy.set_version(old.has_value() ? old->version() + 1 : 1);
+  const auto [epoch, version] = std::max(stored, taken);
+  policy.set_epoch(std::max(epoch, kFirstEpoch));
+  policy.set_version(version + 1);
   *policy.mutable_create_time() = TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(now));
   RETURN_IF_ERROR(WritePolicy(folder, policy));
   result.version = policy.version();

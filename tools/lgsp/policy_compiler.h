@@ -40,11 +40,13 @@ struct PolicySources {
   std::string descriptors_file;
 };
 
-// Reads, checks and joins the sources; when the outcome differs from the folder's policy, signs it
-// with the next version and replaces the file. On an error nothing is written. Those of ReadCatalog
+// Reads, checks and joins the sources; when the outcome differs from the folder's policy, or the
+// gateway knows a newer one (a lost or restored file), signs it with the next version of both and
+// replaces the file. On an error nothing is written. Those of FolderLock::Take, ReadCatalog
 // and CheckCatalog, and INVALID_ARGUMENT CATALOG_CERTIFICATE_INVALID (unreadable, outside the
 // folder, or the key of another system), FAILED_PRECONDITION DESCRIPTORS_INVALID, DATA_LOSS
-// POLICY_INVALID (the old policy; its version is not known then).
+// POLICY_INVALID (the old policy; its version is not known then), POLICY_STATE_INVALID (the
+// gateway's).
 absl::StatusOr<CompiledPolicy> CompilePolicy(const DataFolder& folder, const PolicySources& sources,
                                              absl::Time now);
 

@@ -135,6 +135,25 @@ TEST_CASE("a change raises the version and is told by names; no change writes no
   CHECK((changed->diff.added.empty() && changed->diff.removed.empty()));
 }
 
+TEST_CASE("the version goes on where the gateway is, whatever became of the policy") {
+  Compiler compiler;
+  REQUIRE(compiler.Compile()->version == 2);
+  REQUIRE(config::WriteFile(compiler.folder().PolicyState(), "1 7\n").ok());
+  fs::remove(compiler.folder().PolicySnapshot());
+  CHECK(compiler.Compile()->version == 8);
+  CHECK(compiler.Policy().epoch() == 1);
+  CHECK_FALSE(compiler.Compile()->written);
+
+  // An older file put back: says the same, yet the gateway would not take it.
+  REQUIRE(config::WriteFile(compiler.folder().PolicyState(), "3 9\n").ok());
+  const auto again = compiler.Compile();
+  CHECK((again->written && again->diff.empty() && again->version == 10));
+  CHECK(compiler.Policy().epoch() == 3);
+
+  REQUIRE(config::WriteFile(compiler.folder().PolicyState(), "nine").ok());
+  CHECK(ErrorReason(compiler.Compile().status()) == "POLICY_STATE_INVALID");
+}
+
 TEST_CASE("an agreement that has ended is left out, one to come is not") {
   Compiler compiler;
   compiler.Write(

@@ -5,9 +5,11 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <memory>
 #include <string>
 
@@ -71,9 +73,16 @@ bool IsListening(const std::string& address) {
   to.sin_port = htons(static_cast<uint16_t>(PortOf(address)));
   if (inet_pton(AF_INET, address.substr(0, address.rfind(':')).c_str(), &to.sin_addr) != 1)
     return false;
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return false;
-  const bool open = connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0;
+  bool open = connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0;
+  if (!open && errno == EINPROGRESS) {
+    pollfd connected = {fd, POLLOUT, 0};
+    int error = 0;
+    socklen_t size = sizeof(error);
+    open = poll(&connected, 1, static_cast<int>(absl::ToInt64Milliseconds(kConnectLimit))) == 1 &&
+           getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
+  }
   close(fd);
   return open;
 }

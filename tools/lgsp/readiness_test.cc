@@ -1,6 +1,12 @@
 // A real server of the platform, asked as `lgsp up` asks.
 #include "tools/lgsp/readiness.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <vector>
+
 #include "lgsp/insights/v1/insights.grpc.pb.h"
 #include "libs/clock/clock.h"
 #include "libs/metrics/metrics.h"
@@ -52,6 +58,30 @@ TEST_CASE("a service is ready while it serves, asked by the operator") {
   CHECK_FALSE(IsReady(folder, ProcessAt("insights", port)));
   CHECK_FALSE(IsListening(absl::StrCat("127.0.0.1:", port)));
   CHECK_FALSE(IsListening("not an address"));
+}
+
+TEST_CASE("a server that takes no connections is given up soon") {
+  sockaddr_in at = {};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto* const address = reinterpret_cast<sockaddr*>(&at);
+  socklen_t size = sizeof(at);
+  const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(bind(server, address, size) == 0);
+  REQUIRE(getsockname(server, address, &size) == 0);
+  REQUIRE(listen(server, 0) == 0);
+  // Fill its queue: the kernel answers no further ones.
+  std::vector<int> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    connect(clients.back(), address, size);
+  }
+  const absl::Time start = absl::Now();
+  CHECK_FALSE(IsListening(absl::StrCat("127.0.0.1:", ntohs(at.sin_port))));
+  CHECK(absl::Now() - start >= kConnectLimit);
+  CHECK(absl::Now() - start < absl::Seconds(5));
+  for (const int client : clients) close(client);
+  close(server);
 }
 
 }  // namespace

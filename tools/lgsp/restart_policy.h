@@ -1,6 +1,7 @@
 // When a process that died is started again.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <optional>
 
@@ -15,14 +16,17 @@ inline constexpr absl::Duration kRestartWindow = absl::Seconds(60);
 inline constexpr absl::Duration kFirstDelay = absl::Milliseconds(100);
 inline constexpr absl::Duration kMaxDelay = absl::Seconds(5);
 
+// Not the wall clock: a machine whose clock is set must not delay or hurry restarts.
+using SteadyTime = std::chrono::steady_clock::time_point;
+
 // The restarts of one process.
 class RestartPolicy {
  public:
   // The process died at `now`: how long to wait before it is started again; nothing: give up.
-  std::optional<absl::Duration> OnExit(absl::Time now);
+  std::optional<absl::Duration> OnExit(SteadyTime now);
 
  private:
-  std::deque<absl::Time> exits_;
+  std::deque<SteadyTime> exits_;
 };
 
 }  // namespace lgsp::cli

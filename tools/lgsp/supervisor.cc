@@ -9,12 +9,17 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "libs/status/status.h"
 #include "tools/lgsp/child_process.h"
 
 namespace lgsp::cli {
 namespace {
+
+SteadyTime SteadyNow() { return std::chrono::steady_clock::now(); }
+
+SteadyTime After(SteadyTime time, absl::Duration duration) {
+  return time + absl::ToChronoNanoseconds(duration);
+}
 
 sigset_t OurSignals() {
   sigset_t set;
@@ -49,8 +54,7 @@ Supervisor::Supervisor(std::vector<ProcessSpec> specs, SupervisorEvents events)
   signals_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   for (ProcessSpec& spec : specs) {
     statuses_.emplace_back().name = spec.name;
-    children_.push_back(
-        {std::move(spec), RestartPolicy(), absl::InfinitePast(), absl::InfinitePast()});
+    children_.push_back({std::move(spec), RestartPolicy(), SteadyTime::min(), SteadyTime::min()});
   }
 }
 
@@ -67,13 +71,21 @@ void Supervisor::Set(size_t i, ProcessState state, pid_t pid) {
   if (events_.changed) events_.changed(statuses_, i);
 }
 
-absl::Status Supervisor::StartDue(absl::Time now) {
+absl::Status Supervisor::StartDue(SteadyTime now) {
   for (size_t i = 0; i < children_.size(); ++i) {
     Child& child = children_[i];
     if (statuses_[i].pid != 0 || child.next_start > now) continue;
-    ASSIGN_OR_RETURN(const pid_t pid, StartChild(child.spec.argv, child.spec.log_file));
-    child.started = absl::Now();
-    Set(i, ProcessState::kStarting, pid);
+    const auto pid = StartChild(child.spec.argv, child.spec.log_file);
+    if (pid.ok()) {
+      child.started = SteadyNow();
+      Set(i, ProcessState::kStarting, *pid);
+    } else if (was_ready_) {
+      // A program that is just being replaced, a full disk: may be over at the next attempt.
+      RETURN_IF_ERROR(
+          PlanRestart(i, absl::StrCat("could not be started (", pid.status().message(), ")"), now));
+    } else {
+      return pid.status();
+    }
   }
   return absl::OkStatus();
 }
@@ -84,7 +96,7 @@ absl::Status Supervisor::AskStarting() {
     if (statuses_[i].state == ProcessState::kStarting) {
       const Child& child = children_[i];
       const bool ready = child.spec.ready();
-      const absl::Duration took = absl::Now() - child.started;
+      const absl::Duration took = absl::FromChrono(SteadyNow() - child.started);
       if (ready) {
         statuses_[i].time_to_ready = took;
         Set(i, ProcessState::kReady, statuses_[i].pid);
@@ -102,41 +114,47 @@ absl::Status Supervisor::AskStarting() {
   }
   if (all_ready && !was_ready_) {
     was_ready_ = true;
-    if (events_.all_ready) events_.all_ready(absl::Now() - started_);
+    if (events_.all_ready) events_.all_ready(absl::FromChrono(SteadyNow() - started_));
   }
   return absl::OkStatus();
 }
 
-absl::Status Supervisor::Reap(absl::Time now) {
+absl::Status Supervisor::PlanRestart(size_t i, absl::string_view why, SteadyTime now) {
+  Child& child = children_[i];
+  const auto delay = child.restart.OnExit(now);
+  if (!delay.has_value()) {
+    Set(i, ProcessState::kStopped, 0);
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, "PROCESS_FAILED",
+        absl::StrCat(child.spec.name, " ", why, " for the ", kMaxRestarts + 1, "th time within ",
+                     absl::FormatDuration(kRestartWindow), "; the end of ", child.spec.log_file,
+                     ": ", LastLine(child.spec.log_file)),
+        {{"process", child.spec.name}});
+  }
+  child.next_start = After(now, *delay);
+  ++statuses_[i].restarts;
+  statuses_[i].time_to_ready = absl::ZeroDuration();
+  Set(i, ProcessState::kRestarting, 0);
+  return absl::OkStatus();
+}
+
+absl::Status Supervisor::Reap(SteadyTime now) {
   for (size_t i = 0; i < children_.size(); ++i) {
     int wait_status = 0;
     if (statuses_[i].pid == 0 || waitpid(statuses_[i].pid, &wait_status, WNOHANG) <= 0) continue;
-    Child& child = children_[i];
-    const auto delay = child.restart.OnExit(now);
-    if (!delay.has_value()) {
-      Set(i, ProcessState::kStopped, 0);
-      return MakeError(
-          absl::StatusCode::kFailedPrecondition, "PROCESS_FAILED",
-          absl::StrCat(child.spec.name, " ended with ", DescribeExit(wait_status), " for the ",
-                       kMaxRestarts + 1, "th time within ", absl::FormatDuration(kRestartWindow),
-                       "; the end of ", child.spec.log_file, ": ", LastLine(child.spec.log_file)),
-          {{"process", child.spec.name}});
-    }
-    child.next_start = now + *delay;
-    ++statuses_[i].restarts;
-    statuses_[i].time_to_ready = absl::ZeroDuration();
-    Set(i, ProcessState::kRestarting, 0);
+    RETURN_IF_ERROR(PlanRestart(i, absl::StrCat("ended with ", DescribeExit(wait_status)), now));
   }
   return absl::OkStatus();
 }
 
-absl::Duration Supervisor::WaitTime(absl::Time now) const {
-  absl::Time next = next_chores_;
+absl::Duration Supervisor::WaitTime(SteadyTime now) const {
+  SteadyTime next = std::min(next_chores_, next_logs_);
   for (size_t i = 0; i < children_.size(); ++i) {
     if (statuses_[i].state == ProcessState::kStarting) return kReadyInterval;
     if (statuses_[i].pid == 0) next = std::min(next, children_[i].next_start);
   }
-  return std::max(next - now, absl::ZeroDuration());
+  // next_start may be the smallest of all times, from which nothing can be taken away.
+  return next <= now ? absl::ZeroDuration() : absl::FromChrono(next - now);
 }
 
 bool Supervisor::WaitForSignal(absl::Duration limit) {
@@ -152,26 +170,34 @@ bool Supervisor::WaitForSignal(absl::Duration limit) {
   return stop;
 }
 
+void Supervisor::DoChores(SteadyTime now) {
+  if (now >= next_logs_) {
+    next_logs_ = After(now, kLogInterval);
+    for (const Child& child : children_) SetAsideLargeLog(child.spec.log_file);
+  }
+  if (now >= next_chores_) {
+    next_chores_ = After(now, kChoreInterval);
+    if (events_.chores) events_.chores();
+  }
+}
+
 absl::Status Supervisor::Loop() {
   for (;;) {
-    RETURN_IF_ERROR(StartDue(absl::Now()));
+    RETURN_IF_ERROR(StartDue(SteadyNow()));
     RETURN_IF_ERROR(AskStarting());
-    if (WaitForSignal(WaitTime(absl::Now()))) return absl::OkStatus();
-    const absl::Time now = absl::Now();
+    if (WaitForSignal(WaitTime(SteadyNow()))) return absl::OkStatus();
+    const SteadyTime now = SteadyNow();
     RETURN_IF_ERROR(Reap(now));
-    if (now >= next_chores_) {
-      next_chores_ = now + kChoreInterval;
-      if (events_.chores) events_.chores();
-    }
+    DoChores(now);
   }
 }
 
 void Supervisor::StopOne(size_t i) {
   const pid_t pid = statuses_[i].pid;
   kill(pid, kill_at_once_ ? SIGKILL : SIGTERM);
-  const absl::Time limit = absl::Now() + kStopLimit;
+  const SteadyTime limit = After(SteadyNow(), kStopLimit);
   while (waitpid(pid, nullptr, WNOHANG) == 0) {
-    const absl::Duration left = limit - absl::Now();
+    const absl::Duration left = absl::FromChrono(limit - SteadyNow());
     if (left <= absl::ZeroDuration() || kill_at_once_) {
       kill(pid, SIGKILL);
       waitpid(pid, nullptr, 0);
@@ -193,8 +219,9 @@ void Supervisor::StopAll() {
 }
 
 absl::Status Supervisor::Run() {
-  started_ = absl::Now();
-  next_chores_ = started_ + kChoreInterval;
+  started_ = SteadyNow();
+  next_chores_ = After(started_, kChoreInterval);
+  next_logs_ = After(started_, kLogInterval);
   const absl::Status ended = Loop();
   StopAll();
   return ended;

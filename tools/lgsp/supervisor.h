@@ -21,6 +21,8 @@ inline constexpr absl::Duration kStopLimit = absl::Seconds(25);
 // How often a process that is not ready yet is asked.
 inline constexpr absl::Duration kReadyInterval = absl::Milliseconds(20);
 inline constexpr absl::Duration kChoreInterval = absl::Hours(24);
+// How often logs are looked at for kMaxLogBytes.
+inline constexpr absl::Duration kLogInterval = absl::Seconds(30);
 
 // What to run.
 struct ProcessSpec {
@@ -69,9 +71,9 @@ class Supervisor {
   Supervisor& operator=(const Supervisor&) = delete;
 
   // Returns when all are stopped: OK after SIGTERM, SIGINT or SIGHUP (a second one kills at once).
-  // FAILED_PRECONDITION PROCESS_FAILED: one died more than kMaxRestarts times within
-  // kRestartWindow. DEADLINE_EXCEEDED PROCESS_NOT_READY: not all were ready within kReadyLimit.
-  // Those of StartChild.
+  // FAILED_PRECONDITION PROCESS_FAILED: one died, or could not be started again, more than
+  // kMaxRestarts times within kRestartWindow. DEADLINE_EXCEEDED PROCESS_NOT_READY: not all were
+  // ready within kReadyLimit. Those of StartChild until all were ready.
   absl::Status Run();
 
  private:
@@ -79,19 +81,22 @@ class Supervisor {
   struct Child {
     ProcessSpec spec;
     RestartPolicy restart;
-    absl::Time started;
-    absl::Time next_start;
+    SteadyTime started;
+    SteadyTime next_start;
   };
 
   void Set(size_t i, ProcessState state, pid_t pid);
-  absl::Status StartDue(absl::Time now);
+  absl::Status StartDue(SteadyTime now);
+  // Child `i` is gone because of `why` (`ended with signal 9`): plans its next start or gives up.
+  absl::Status PlanRestart(size_t i, absl::string_view why, SteadyTime now);
   // Also kills what was restarted and does not get ready.
   absl::Status AskStarting();
   // Collects the dead.
-  absl::Status Reap(absl::Time now);
-  absl::Duration WaitTime(absl::Time now) const;
+  absl::Status Reap(SteadyTime now);
+  absl::Duration WaitTime(SteadyTime now) const;
   // Waits for a signal; true: one that asks to stop.
   bool WaitForSignal(absl::Duration limit);
+  void DoChores(SteadyTime now);
   absl::Status Loop();
   void StopAll();
   void StopOne(size_t i);
@@ -99,8 +104,9 @@ class Supervisor {
   std::vector<Child> children_;
   std::vector<ProcessStatus> statuses_;
   SupervisorEvents events_;
-  absl::Time started_;
-  absl::Time next_chores_;
+  SteadyTime started_;
+  SteadyTime next_chores_;
+  SteadyTime next_logs_;
   bool was_ready_ = false;
   bool kill_at_once_ = false;
   int signals_ = -1;

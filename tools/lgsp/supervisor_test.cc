@@ -17,6 +17,7 @@
 #include "libs/status/status.h"
 #include "tools/lgsp/child_process.h"
 #include "tools/lgsp/folder_lock.h"
+#include "tools/lgsp/policy_compiler.h"
 #include "tools/lgsp/run_state.h"
 #include "tools/lgsp/temporary_folder_test.h"
 
@@ -116,16 +117,16 @@ std::string Content(const std::string& file) {
 
 TEST_CASE("delays between restarts double; the sixth death within a minute is the last") {
   RestartPolicy policy;
-  const absl::Time start = absl::FromUnixSeconds(1000);
+  const SteadyTime start{std::chrono::seconds(1000)};
   for (const int delay : {100, 200, 400, 800, 1600}) {
     CHECK(policy.OnExit(start) == absl::Milliseconds(delay));
   }
-  CHECK_FALSE(policy.OnExit(start + kRestartWindow).has_value());
+  CHECK_FALSE(policy.OnExit(start + absl::ToChronoSeconds(kRestartWindow)).has_value());
 
   RestartPolicy patient;
   for (int i = 0; i < 100; ++i) {
     // At most five in any minute.
-    CHECK(patient.OnExit(start + i * absl::Seconds(13)).has_value());
+    CHECK(patient.OnExit(start + i * std::chrono::seconds(13)).has_value());
   }
 }
 
@@ -210,6 +211,41 @@ TEST_CASE("a program that is missing stops what was started before it") {
   CHECK(Content(folder.File("events")) == "a starting\na stopped\n");
 }
 
+TEST_CASE("a program that is gone for a while is started when it is back, others go on") {
+  const TemporaryFolder folder;
+  const std::string program = folder.File("program");
+  std::filesystem::copy_file("/bin/sleep", program);
+  Fork supervisor([&] {
+    return Supervise(folder, {Sleeper(folder, "a"), Spec(folder, "b", {program, "1000"})});
+  });
+  const RunState first = AwaitState(folder.File("state"), AllReady);
+  std::filesystem::rename(program, program + ".away");
+  REQUIRE(kill(first.processes(1).pid(), SIGKILL) == 0);
+  // Its death, and one attempt at least that found no program.
+  AwaitState(folder.File("state"),
+             [](const RunState& state) { return state.processes(1).restarts() >= 2; });
+  std::filesystem::rename(program + ".away", program);
+  const RunState second = AwaitState(folder.File("state"), AllReady);
+  CHECK(second.processes(0).pid() == first.processes(0).pid());
+  supervisor.Signal(SIGTERM);
+  CHECK(supervisor.Wait() == 0);
+}
+
+TEST_CASE("a program that stays away stops all") {
+  const TemporaryFolder folder;
+  const std::string program = folder.File("program");
+  std::filesystem::copy_file("/bin/sleep", program);
+  Fork supervisor([&] {
+    return Supervise(folder, {Sleeper(folder, "a"), Spec(folder, "b", {program, "1000"})});
+  });
+  const RunState state = AwaitState(folder.File("state"), AllReady);
+  std::filesystem::remove(program);
+  REQUIRE(kill(state.processes(1).pid(), SIGKILL) == 0);
+  const int status = supervisor.Wait();
+  CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 1));
+  CHECK(absl::StartsWith(Content(folder.File("error")), "PROCESS_FAILED: b could not be started"));
+}
+
 TEST_CASE("ready is told once, when all are") {
   const TemporaryFolder folder;
   Fork supervisor([&] {
@@ -234,18 +270,35 @@ TEST_CASE("one lgsp up per folder") {
   const std::string file = folder.File("lock");
   CHECK(FolderLock::Holder(file) == 0);
   Fork holder([&] {
-    const auto lock = FolderLock::Take(file);
+    const auto lock = FolderLock::Take(file, "lgsp up");
     if (!lock.ok()) return 1;
     for (;;) pause();
   });
   Await([&] { return FolderLock::Holder(file) == holder.pid(); });
-  const absl::Status refused = FolderLock::Take(file).status();
+  const absl::Status refused = FolderLock::Take(file, "lgsp up").status();
   CHECK(ErrorReason(refused) == "ALREADY_RUNNING");
   CHECK(absl::StrContains(refused.message(),
                           absl::StrCat("process ", holder.pid(), " holds ", file)));
   holder.Signal(SIGKILL);
   holder.Wait();
-  CHECK(FolderLock::Take(file).ok());
+  CHECK(FolderLock::Take(file, "lgsp up").ok());
+}
+
+TEST_CASE("one compilation per folder: two would sign two policies with one version") {
+  const TemporaryFolder parent;
+  const DataFolder folder = MakeTestFolder(parent);
+  const PolicySources sources = {TestInstallation().CatalogFolder(),
+                                 TestInstallation().Descriptors()};
+  Fork holder([&] {
+    const auto lock = FolderLock::Take(folder.CompileLockFile(), "a test");
+    if (!lock.ok()) return 1;
+    for (;;) pause();
+  });
+  Await([&] { return FolderLock::Holder(folder.CompileLockFile()) == holder.pid(); });
+  CHECK(ErrorReason(CompilePolicy(folder, sources, absl::Now()).status()) == "ALREADY_RUNNING");
+  holder.Signal(SIGKILL);
+  holder.Wait();
+  CHECK(CompilePolicy(folder, sources, absl::Now()).ok());
 }
 
 TEST_CASE("the log of a process is private, kept over restarts and set aside when large") {
@@ -266,6 +319,20 @@ TEST_CASE("the log of a process is private, kept over restarts and set aside whe
   CHECK(Content(log) == "hello\n");
   CHECK(std::filesystem::file_size(log + ".1") == kMaxLogBytes + 1);
   CHECK(LastLine(folder.File("none")).empty());
+
+  // A process that runs goes on in the emptied file.
+  const std::string more = folder.File("more");
+  const auto pid = StartChild(
+      {"/bin/sh", "-c", absl::StrCat("until [ -e ", more, " ]; do :; done; echo again")}, log);
+  REQUIRE(pid.ok());
+  std::filesystem::resize_file(log, kMaxLogBytes + 2);
+  SetAsideLargeLog(log);
+  std::ofstream{more};
+  REQUIRE(waitpid(*pid, nullptr, 0) == *pid);
+  CHECK(Content(log) == "again\n");
+  CHECK(std::filesystem::file_size(log + ".1") == kMaxLogBytes + 2);
+  CHECK(std::filesystem::status(log + ".1").permissions() ==
+        std::filesystem::status(log).permissions());
 }
 
 TEST_CASE("memory of a process; a state file that is none") {

@@ -29,6 +29,10 @@
 namespace lgsp::cli {
 namespace {
 
+// The children of an `lgsp up` that was killed hold their ports until the kernel has ended them.
+constexpr int kPortAttempts = 40;
+constexpr absl::Duration kPortInterval = absl::Milliseconds(50);
+
 constexpr char kPython[] = "/usr/bin/python3";
 constexpr char kSimulator[] = "national_sim";
 
@@ -53,7 +57,7 @@ bool IsFree(const std::string& address) {
   return free;
 }
 
-absl::Status CheckPorts(const DataFolder& folder) {
+absl::Status ArePortsFree(const DataFolder& folder) {
   for (const Process& process : folder.platform().processes()) {
     for (const std::string& address : {process.address(), process.metrics_address()}) {
       if (address.empty() || IsFree(address)) continue;
@@ -64,6 +68,15 @@ absl::Status CheckPorts(const DataFolder& folder) {
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckPorts(const DataFolder& folder) {
+  absl::Status free = ArePortsFree(folder);
+  for (int attempt = 1; !free.ok() && attempt < kPortAttempts; ++attempt) {
+    absl::SleepFor(kPortInterval);
+    free = ArePortsFree(folder);
+  }
+  return free;
 }
 
 // A folder made without --demo waits for what only its owner has.
@@ -145,18 +158,17 @@ class Reporter {
 };
 
 absl::Status Renew(const DataFolder& folder) {
-  ASSIGN_OR_RETURN(const auto renewed,
-                   RenewServiceCertificates(folder, SystemClock().SecurityNow()));
-  if (!renewed.empty()) {
-    log::Info("certificates renewed", {{"services", absl::StrJoin(renewed, " ")}});
+  const Renewals done = RenewServiceCertificates(folder, SystemClock().SecurityNow());
+  if (!done.renewed.empty()) {
+    log::Info("certificates renewed", {{"services", absl::StrJoin(done.renewed, " ")}});
   }
-  return absl::OkStatus();
+  return done.status;
 }
 
 absl::Status Up(const UpOptions& options, const Session& session) {
   ASSIGN_OR_RETURN(const DataFolder folder, DataFolder::Open(options.folder));
   ASSIGN_OR_RETURN(const Installation installation, FindInstallation(session.source_root));
-  ASSIGN_OR_RETURN(const FolderLock lock, FolderLock::Take(folder.LockFile()));
+  ASSIGN_OR_RETURN(const FolderLock lock, FolderLock::Take(folder.LockFile(), "lgsp up"));
   RETURN_IF_ERROR(CheckPortal(folder));
   RETURN_IF_ERROR(CheckPorts(folder));
   RETURN_IF_ERROR(Renew(folder));
