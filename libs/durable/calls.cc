@@ -25,18 +25,19 @@ bool IsFinal(const absl::Status& outcome) {
 }  // namespace
 
 absl::Status AddCall(sql::Transaction& tx, absl::string_view kind, const Call& call,
-                     const keys::DataKey& key, absl::Time now) {
+                     const keys::DataKey& key, const Clock& clock) {
   return tx
       .Execute(
           "INSERT INTO calls (id, kind, subject, sequence, request, state, attempts, create_time, "
           "next_attempt_time, claimed_until, claimed_by) VALUES (:id, :kind, :subject, :sequence, "
-          ":request, 0, 0, :now, 0, 0, '')",
+          ":request, 0, 0, :now, :due, 0, '')",
           {{"id", call.id},
            {"kind", kind},
            {"subject", call.subject},
            {"sequence", call.sequence},
            {"request", sql::Bytes{keys::Seal(key, call.request, Context(call.id))}},
-           {"now", now}})
+           {"now", clock.CivilNow()},
+           {"due", clock.SecurityNow()}})
       .status();
 }
 

@@ -46,10 +46,10 @@ struct Call {
 };
 
 // Stores a call of `kind`, due at once, in the transaction of the decision. `key` is the data key
-// of the call's subject, `now` civil time. ALREADY_EXISTS when the subject has a call of this kind
-// and sequence.
+// of the call's subject. It takes its turn by security time, so that those that failed before it
+// are not passed by. ALREADY_EXISTS when the subject has a call of this kind and sequence.
 absl::Status AddCall(sql::Transaction& tx, absl::string_view kind, const Call& call,
-                     const keys::DataKey& key, absl::Time now);
+                     const keys::DataKey& key, const Clock& clock);
 
 // Makes the calls of one kind. An attempt that dies with its process is made again when its claim
 // has run out, after kClaimDuration at the latest: what is called must bear repetition.

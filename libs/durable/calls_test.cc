@@ -273,5 +273,26 @@ TEST_CASE("RunOnce ends") {
   CHECK(fixture.CountOf(kDone) == kMaxAttemptsInARow + 3);
 }
 
+TEST_CASE("a call that failed is tried again before those that came after it") {
+  CallsFixture fixture(GENERATE(from_range(kBothEngines)));
+  fixture.AddSubject("dossiers/old");
+  REQUIRE(fixture.AddCall("old", "dossiers/old", 1).ok());
+  std::vector<std::string> order;
+  const auto worker = fixture.NewWorker(
+      [&](const Call& call, absl::Time) -> absl::Status {
+        order.push_back(call.id);
+        return call.attempts == 1 && call.id == "old" ? absl::UnavailableError("not now")
+                                                      : absl::OkStatus();
+      },
+      NothingRecorded);
+  REQUIRE(*worker->RunOnce() == 1);
+  // Its turn comes; then fresh work.
+  fixture.clock.security.Advance(absl::Seconds(1));
+  fixture.AddSubject("dossiers/new");
+  REQUIRE(fixture.AddCall("new", "dossiers/new", 1).ok());
+  REQUIRE(*worker->RunOnce() == 2);
+  CHECK(order == std::vector<std::string>{"old", "old", "new"});
+}
+
 }  // namespace
 }  // namespace lgsp::durable

@@ -24,7 +24,7 @@ absl::Status CallsFixture::AddCall(const std::string& id, const std::string& sub
   return db->Run([&](sql::Transaction& tx) -> absl::Status {
     ASSIGN_OR_RETURN(const keys::DataKey key, keys.Get(tx, subject));
     return durable::AddCall(tx, kKind, {id, subject, sequence, absl::StrCat("request of ", id)},
-                            key, clock.CivilNow());
+                            key, clock);
   });
 }
 

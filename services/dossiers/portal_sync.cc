@@ -116,7 +116,7 @@ absl::Status OrderPortalSync(sql::Transaction& tx, const Catalogue& catalogue,
   call.subject = dossier.name();
   call.sequence = dossier.revision();
   call.request = ToPortal(catalogue, dossier, transitions).SerializeAsString();
-  RETURN_IF_ERROR(durable::AddCall(tx, kPortalSyncKind, call, loaded.key, clock.CivilNow()));
+  RETURN_IF_ERROR(durable::AddCall(tx, kPortalSyncKind, call, loaded.key, clock));
   return tx
       .Execute(
           "INSERT INTO portal_syncs (dossier, state, wanted_revision, synced_revision, sync_time, "
