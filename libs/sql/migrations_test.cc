@@ -57,6 +57,13 @@ TEST_CASE("a schema that does not fit is refused") {
   const absl::Status newer = db->Migrate({kFirst});
   REQUIRE(absl::IsFailedPrecondition(newer));
   REQUIRE(ErrorReason(newer) == "SQL_SCHEMA_NEWER");
+  // Comments and line ends may be mended.
+  Migration mended = kFirst;
+  mended.portable =
+      "CREATE TABLE dossiers (name TEXT NOT NULL\n PRIMARY KEY, full_name TEXT NOT NULL);\n"
+      "-- For the search by name.\n"
+      "CREATE INDEX dossiers_full_name ON dossiers (full_name);";
+  REQUIRE(db->Migrate({mended, kSecond}).ok());
   Migration changed = kFirst;
   changed.portable = "CREATE TABLE dossiers (name TEXT);";
   const absl::Status edited = db->Migrate({changed, kSecond, kThird});

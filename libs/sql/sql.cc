@@ -38,10 +38,12 @@ const T& Get(const std::vector<Value>& values, int column, absl::string_view oth
   StopAt(values, column, otherwise);
 }
 
-// FNV-1a: stays the same in every build and needs no library. It finds edits, not attacks.
-std::string Checksum(absl::string_view text) {
+// Of what the database was told: comments may be mended. FNV-1a stays the same in every build and
+// needs no library; it finds edits, not attacks.
+std::string Checksum(absl::string_view script) {
   uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
+  for (const char c : WithoutComments(script))
+    hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
   return absl::StrCat(absl::Hex(hash, absl::kZeroPad16));
 }
 

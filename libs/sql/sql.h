@@ -87,9 +87,10 @@ class Transaction {
   // ALREADY_EXISTS SQL_UNIQUE_VIOLATION, FAILED_PRECONDITION SQL_CONSTRAINT_VIOLATION,
   // INVALID_ARGUMENT SQL_TEXT_INVALID, ABORTED SQL_CONFLICT (serialisation failure, deadlock,
   // busy), UNAVAILABLE SQL_CONNECTION_LOST, RESOURCE_EXHAUSTED SQL_DISK_FULL, DEADLINE_EXCEEDED
-  // SQL_STATEMENT_TIMEOUT (PostgreSQL: the deadline of the Run passed), DATA_LOSS SQL_DATA_CORRUPT,
-  // INTERNAL SQL_STATEMENT_WRONG. After an error the body must return it (or another one): nothing
-  // of the transaction is kept, and every later statement of the body answers the same error.
+  // SQL_STATEMENT_TIMEOUT (the deadline passed; not in a Run on SQLite), DATA_LOSS
+  // SQL_DATA_CORRUPT, INTERNAL SQL_STATEMENT_WRONG. After an error the body must return it (or
+  // another one): nothing of the transaction is kept, and every later statement of the body answers
+  // the same error.
   virtual absl::StatusOr<Result> Execute(absl::string_view sql, Params params) = 0;
   absl::StatusOr<Result> Execute(absl::string_view sql) { return Execute(sql, {}); }
 };

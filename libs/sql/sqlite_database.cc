@@ -20,6 +20,11 @@
 namespace lgsp::sql {
 namespace {
 
+// Virtual machine steps between two looks at the clock, about a tenth of a millisecond.
+constexpr int kStepsPerCheck = 10'000;
+// What a burst left of the WAL file is given back to the disk by the checkpoint after it.
+constexpr char kWalLimit[] = "PRAGMA journal_size_limit = 67108864";
+
 struct Close {
   void operator()(sqlite3* db) const { sqlite3_close(db); }
 };
@@ -72,8 +77,8 @@ class SqliteConnection final : public Connection {
     sqlite3_extended_result_codes(db, 1);
     sqlite3_busy_timeout(db, static_cast<int>(absl::ToInt64Milliseconds(kBusyTimeout)));
     if (mode == Mode::kRun) {
-      for (const char* pragma :
-           {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON"}) {
+      for (const char* pragma : {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL",
+                                 "PRAGMA foreign_keys = ON", kWalLimit}) {
         RETURN_IF_ERROR(connection->Command(pragma));
       }
     }
@@ -84,6 +89,19 @@ class SqliteConnection final : public Connection {
 
   // False after the errors by which SQLite itself rolls everything back.
   bool in_transaction() const { return sqlite3_get_autocommit(db_.get()) == 0; }
+
+  // Statements that still run at `deadline` end with SQL_STATEMENT_TIMEOUT. Not for the writer, of
+  // whom SQLite would roll back the whole transaction.
+  void set_deadline(absl::Time deadline) {
+    deadline_ = deadline;
+    const bool limited = deadline != absl::InfiniteFuture();
+    sqlite3_progress_handler(
+        db_.get(), limited ? kStepsPerCheck : 0,
+        [](void* self) {
+          return absl::Now() < static_cast<SqliteConnection*>(self)->deadline_ ? 0 : 1;
+        },
+        this);
+  }
 
  private:
   struct Statement {
@@ -141,6 +159,7 @@ class SqliteConnection final : public Connection {
 
   std::unique_ptr<sqlite3, Close> db_;
   absl::flat_hash_map<std::string, Statement> statements_;
+  absl::Time deadline_ = absl::InfiniteFuture();
 };
 
 class SqliteDatabase final : public Database {
@@ -181,14 +200,15 @@ class SqliteDatabase final : public Database {
   };
 
   void Await(Request& request, std::unique_lock<std::mutex>& lock);
-  absl::Status ReadOn(std::unique_ptr<SqliteConnection>& reader, Body body);
+  absl::Status ReadOn(std::unique_ptr<SqliteConnection>& reader, Body body, absl::Time deadline);
 
   // On the writer's thread.
   void Write();
   void WriteBatch();
   Request* Next();
   absl::Status RunInSavepoint(Body body);
-  void Answer(Request* request, absl::Status status);
+  void RefuseWaiting(const absl::Status& status);
+  void Answer(Request* request);
 
   const std::string path_;
   const size_t max_waiting_;
@@ -239,18 +259,21 @@ absl::Status SqliteDatabase::Read(Body body, absl::Time deadline) {
   const absl::Time start = absl::Now();
   absl::StatusOr<std::unique_ptr<SqliteConnection>> reader = readers_.Take(deadline);
   absl::Status status = reader.status();
-  if (reader.ok()) status = ReadOn(*reader, body);
+  if (reader.ok()) status = ReadOn(*reader, body, deadline);
   instruments_.Finish(Mode::kRead, status, start);
   if (reader.ok()) readers_.Return(*std::move(reader));
   return status;
 }
 
-absl::Status SqliteDatabase::ReadOn(std::unique_ptr<SqliteConnection>& reader, Body body) {
+absl::Status SqliteDatabase::ReadOn(std::unique_ptr<SqliteConnection>& reader, Body body,
+                                    absl::Time deadline) {
   if (reader == nullptr) {
     ASSIGN_OR_RETURN(reader, SqliteConnection::Open(path_, Mode::kRead));
   }
   RETURN_IF_ERROR(reader->Command("BEGIN"));
+  reader->set_deadline(deadline);
   const absl::Status status = reader->RunBody(body);
+  reader->set_deadline(absl::InfiniteFuture());
   if (!reader->Command("ROLLBACK").ok()) reader.reset();
   return status;
 }
@@ -267,28 +290,44 @@ void SqliteDatabase::Write() {
 }
 
 void SqliteDatabase::WriteBatch() {
-  absl::Status status = writer_->Command("BEGIN IMMEDIATE");
-  const bool begun = status.ok();
+  if (const absl::Status begun = writer_->Command("BEGIN IMMEDIATE"); !begun.ok()) {
+    return RefuseWaiting(begun);
+  }
   std::vector<Request*> batch;
-  for (size_t taken = 0; taken < kMaxBatch; ++taken) {
+  absl::Status shared;
+  while (batch.size() < kMaxBatch) {
     Request* request = Next();
     if (request == nullptr) break;
-    absl::Status ran = begun ? RunInSavepoint(request->body) : status;
-    if (ran.ok()) {
-      batch.push_back(request);
-    } else {
-      Answer(request, std::move(ran));
-    }
-    if (begun && !writer_->in_transaction()) {
-      status = MakeError(absl::StatusCode::kAborted, "SQL_CONFLICT",
+    batch.push_back(request);
+    request->status = RunInSavepoint(request->body);
+    if (!writer_->in_transaction()) {
+      shared = MakeError(absl::StatusCode::kAborted, "SQL_CONFLICT",
                          "given up with another transaction of the same commit");
       break;
     }
   }
-  if (status.ok()) status = OfCommit(writer_->Command("COMMIT"));
+  Request* const breaker = shared.ok() ? nullptr : batch.back();
+  if (shared.ok()) shared = OfCommit(writer_->Command("COMMIT"));
   if (writer_->in_transaction()) writer_->Command("ROLLBACK").IgnoreError();
   if (!batch.empty()) instruments_.batch_size.Observe(static_cast<double>(batch.size()));
-  for (Request* request : batch) Answer(request, status);
+  // Nobody before the commit, not even who failed: it may have failed for what it saw of another
+  // that is not kept after all.
+  for (Request* request : batch) {
+    if (!shared.ok() && request != breaker) request->status = shared;
+    Answer(request);
+  }
+}
+
+// Only those who waited meanwhile: who comes now has its own wait for the other process.
+void SqliteDatabase::RefuseWaiting(const absl::Status& status) {
+  const std::lock_guard lock(mutex_);
+  for (Request* request : queue_) {
+    instruments_.waiting.Add(-1);
+    request->status = status;
+    request->done = true;
+    request->answered.notify_one();
+  }
+  queue_.clear();
 }
 
 SqliteDatabase::Request* SqliteDatabase::Next() {
@@ -310,8 +349,8 @@ absl::Status SqliteDatabase::RunInSavepoint(Body body) {
   for (int attempt = 1;; ++attempt) {
     RETURN_IF_ERROR(writer_->Command("SAVEPOINT request"));
     absl::Status status = writer_->RunBody(body);
-    if (status.ok()) return writer_->Command("RELEASE request");
-    if (!writer_->in_transaction()) return status;
+    if (status.ok()) status = writer_->Command("RELEASE request");
+    if (status.ok() || !writer_->in_transaction()) return status;
     // What cannot be undone alone must not be committed with the others.
     if (!writer_->Command("ROLLBACK TO request").ok() ||
         !writer_->Command("RELEASE request").ok()) {
@@ -323,9 +362,8 @@ absl::Status SqliteDatabase::RunInSavepoint(Body body) {
   }
 }
 
-void SqliteDatabase::Answer(Request* request, absl::Status status) {
+void SqliteDatabase::Answer(Request* request) {
   const std::lock_guard lock(mutex_);
-  request->status = std::move(status);
   request->done = true;
   request->answered.notify_one();
 }
@@ -352,6 +390,8 @@ absl::Status FromSqliteCode(int code, absl::string_view message) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return error(absl::StatusCode::kAborted, "SQL_CONFLICT");
+    case SQLITE_INTERRUPT:
+      return error(absl::StatusCode::kDeadlineExceeded, "SQL_STATEMENT_TIMEOUT");
     case SQLITE_FULL:
       return error(absl::StatusCode::kResourceExhausted, "SQL_DISK_FULL");
     case SQLITE_IOERR:

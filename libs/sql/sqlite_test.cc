@@ -32,6 +32,7 @@ TEST_CASE("SQLite: result codes") {
            Case{SQLITE_BUSY, absl::StatusCode::kAborted, "SQL_CONFLICT"},
            Case{SQLITE_BUSY_SNAPSHOT, absl::StatusCode::kAborted, "SQL_CONFLICT"},
            Case{SQLITE_LOCKED, absl::StatusCode::kAborted, "SQL_CONFLICT"},
+           Case{SQLITE_INTERRUPT, absl::StatusCode::kDeadlineExceeded, "SQL_STATEMENT_TIMEOUT"},
            Case{SQLITE_FULL, absl::StatusCode::kResourceExhausted, "SQL_DISK_FULL"},
            Case{SQLITE_IOERR_FSYNC, absl::StatusCode::kUnavailable, "SQL_CONNECTION_LOST"},
            Case{SQLITE_CANTOPEN, absl::StatusCode::kUnavailable, "SQL_CONNECTION_LOST"},
@@ -72,9 +73,49 @@ TEST_CASE("SQLite: another process that writes is waited for, but not for ever")
     REQUIRE(ReadInt(*db, "SELECT COUNT(*) FROM t") == 0);
     Crowd waiting(1, [&](int) { return RunOne(*db, "INSERT INTO t (id) VALUES (2)").status(); });
     REQUIRE(occupant.Leave().ok());
+    INFO(waiting.Join()[0]);
     REQUIRE(waiting.Join()[0].ok());
   }
   REQUIRE(ReadInt(*other, "SELECT id FROM t") == 2);
+}
+
+TEST_CASE("SQLite: a failure is answered after the commit that it saw a part of") {
+  TestDatabase db(Database::Engine::kSqlite);
+  REQUIRE(RunOne(*db, "CREATE TABLE t (id BIGINT NOT NULL PRIMARY KEY)").ok());
+  Occupant occupant(*db, false);
+  // The first inserts, the second meets it, the third ends the transaction of all.
+  Crowd crowd(3, [&](int i) {
+    if (!Eventually([&] { return db.Metric("sql_waiting") == i; }))
+      return absl::InternalError("order");
+    return db->Run([&](Transaction& tx) -> absl::Status {
+      if (i < 2) return tx.Execute("INSERT INTO t (id) VALUES (1)").status();
+      return tx.Execute("INSERT OR ROLLBACK INTO t (id) VALUES (1)").status();
+    });
+  });
+  REQUIRE(Eventually([&] { return db.Metric("sql_waiting") == 3; }));
+  REQUIRE(ErrorReason(occupant.Leave()) == "SQL_CONFLICT");
+  REQUIRE(ErrorReason(crowd.Join()[0]) == "SQL_CONFLICT");
+  REQUIRE(ErrorReason(crowd.Join()[1]) == "SQL_CONFLICT");
+  REQUIRE(ErrorReason(crowd.Join()[2]) == "SQL_UNIQUE_VIOLATION");
+  REQUIRE(ReadInt(*db, "SELECT COUNT(*) FROM t") == 0);
+}
+
+TEST_CASE("SQLite: a query ends at its deadline, and its connection goes on") {
+  Options options;
+  options.pool_size = 1;
+  TestDatabase db(Database::Engine::kSqlite, options);
+  const auto endless = [](Transaction& tx) {
+    return tx
+        .Execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+            "SELECT COUNT(*) FROM n")
+        .status();
+  };
+  const absl::Status status = db->Read(endless, absl::Now() + absl::Milliseconds(50));
+  INFO(status);
+  REQUIRE(absl::IsDeadlineExceeded(status));
+  REQUIRE(ErrorReason(status) == "SQL_STATEMENT_TIMEOUT");
+  REQUIRE(ReadInt(*db, "SELECT 7") == 7);
 }
 
 TEST_CASE("SQLite: a full disk is told, and the database goes on when there is room") {

@@ -100,6 +100,22 @@ std::string ReplaceBytesType(absl::string_view script, absl::string_view type) {
   return out;
 }
 
+std::string WithoutComments(absl::string_view script) {
+  std::string out;
+  for (size_t at = 0; at < script.size();) {
+    const absl::string_view rest = script.substr(at);
+    const absl::string_view token = rest.substr(0, TokenLength(rest));
+    at += token.size();
+    if (StartsComment(token)) continue;
+    if (!absl::ascii_isspace(token[0])) {
+      absl::StrAppend(&out, token);
+    } else if (!out.empty() && out.back() != ' ') {
+      out.push_back(' ');
+    }
+  }
+  return std::string(absl::StripTrailingAsciiWhitespace(out));
+}
+
 bool IsText(absl::string_view text) {
   for (size_t at = 0; at < text.size();) {
     const auto byte = [&](size_t i) -> uint8_t { return at + i < text.size() ? text[at + i] : 0; };

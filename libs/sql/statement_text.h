@@ -26,6 +26,9 @@ std::vector<absl::string_view> SplitStatements(absl::string_view script);
 // Replaces the word BYTES by `type`, but not within literals, quoted names and comments.
 std::string ReplaceBytesType(absl::string_view script, absl::string_view type);
 
+// `script` without its comments, each run of white space between tokens one space.
+std::string WithoutComments(absl::string_view script);
+
 // Whether `text` is well-formed UTF-8 without NUL, all that TEXT can hold.
 bool IsText(absl::string_view text);
 

@@ -62,5 +62,12 @@ TEST_CASE("text is UTF-8 without NUL") {
   }
 }
 
+TEST_CASE("a script without its comments") {
+  REQUIRE(WithoutComments("").empty());
+  REQUIRE(WithoutComments("-- a\n/* b\n */ ").empty());
+  REQUIRE(WithoutComments("-- a;\nSELECT  '--  x',\n\t\"/* y\" /* z */ FROM t; -- end\n") ==
+          "SELECT '--  x', \"/* y\" FROM t;");
+}
+
 }  // namespace
 }  // namespace lgsp::sql
