@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "libs/sql/fixture_test.h"
-#include "libs/sql/sqlite_database.h"
+#include "libs/sql/sqlite_connection.h"
 #include "libs/status/status.h"
 
 namespace lgsp::sql {
