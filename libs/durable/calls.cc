@@ -1,6 +1,7 @@
 #include "libs/durable/calls.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "libs/log/log.h"
@@ -16,16 +17,28 @@ constexpr int kFailed = 2;
 
 constexpr int kMaxBackoffDoublings = 16;
 
+// calls.next_attempt_time of a call that waits for those before it.
+constexpr int64_t kAfterEarlier = std::numeric_limits<int64_t>::max();
+
 std::string Context(absl::string_view id) { return absl::StrCat("calls\n", id); }
 
-bool IsFinal(const absl::Status& outcome) {
-  return absl::IsInvalidArgument(outcome) || absl::IsDataLoss(outcome);
+// Nobody was there to judge the call.
+bool OutOfReach(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
 }
 
 }  // namespace
 
 absl::Status AddCall(sql::Transaction& tx, absl::string_view kind, const Call& call,
                      const keys::DataKey& key, const Clock& clock) {
+  // Changes nothing, but holds the calls before it, so that none of them ends unseen between this
+  // look and the commit.
+  ASSIGN_OR_RETURN(
+      const sql::Result earlier,
+      tx.Execute("UPDATE calls SET claimed_by = claimed_by WHERE subject = :subject "
+                 "AND kind = :kind AND state = 0 AND sequence < :sequence",
+                 {{"subject", call.subject}, {"kind", kind}, {"sequence", call.sequence}}));
+  const int64_t due = earlier.changed > 0 ? kAfterEarlier : sql::Micros(clock.SecurityNow());
   return tx
       .Execute(
           "INSERT INTO calls (id, kind, subject, sequence, request, state, attempts, create_time, "
@@ -37,8 +50,24 @@ absl::Status AddCall(sql::Transaction& tx, absl::string_view kind, const Call& c
            {"sequence", call.sequence},
            {"request", sql::Bytes{keys::Seal(key, call.request, Context(call.id))}},
            {"now", clock.CivilNow()},
-           {"due", clock.SecurityNow()}})
+           {"due", due}})
       .status();
+}
+
+absl::Status DeleteDoneCalls(sql::Database& db, absl::Time now) {
+  int64_t deleted = 0;
+  do {
+    RETURN_IF_ERROR(db.Run([&](sql::Transaction& tx) -> absl::Status {
+      ASSIGN_OR_RETURN(
+          const sql::Result result,
+          tx.Execute("DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE state = 1 "
+                     "AND create_time <= :before ORDER BY create_time LIMIT :limit)",
+                     {{"before", now - kDoneLifetime}, {"limit", kMaxDeletedCalls}}));
+      deleted = result.changed;
+      return absl::OkStatus();
+    }));
+  } while (deleted == kMaxDeletedCalls);
+  return absl::OkStatus();
 }
 
 CallWorker::CallWorker(sql::Database* db, const SubjectKeys* subject_keys, const Clock* clock,
@@ -159,38 +188,71 @@ absl::Status CallWorker::RenewClaims() {
 
 absl::Status CallWorker::Attempt(const Claimed& claimed) {
   const Call& call = claimed.call;
-  const absl::Status outcome = claimed.readable.ok()
-                                   ? perform_(call, absl::Now() + options_.attempt_timeout)
-                                   : claimed.readable;
-  // An erased subject has nothing left to say to anybody.
-  const bool erased = absl::IsNotFound(claimed.readable);
-  const int state = outcome.ok() ? kDone : erased || IsFinal(outcome) ? kFailed : kOpen;
-  (state == kDone ? succeeded_ : state == kFailed ? failed_ : postponed_).Add();
-  if (!outcome.ok()) {
+  const Outcome outcome =
+      Judge(claimed, claimed.readable.ok() ? perform_(call, absl::Now() + options_.attempt_timeout)
+                                           : claimed.readable);
+  (outcome.status.ok() ? succeeded_ : outcome.final ? failed_ : postponed_).Add();
+  if (!outcome.status.ok()) {
     log::Warning("outward call failed", {{"kind", options_.kind},
                                          {"subject", call.subject},
                                          {"attempt", call.attempts},
-                                         {"final", state == kFailed ? "yes" : "no"},
-                                         {"status", outcome}});
+                                         {"final", outcome.final ? "yes" : "no"},
+                                         {"status", outcome.status}});
   }
+  {
+    absl::MutexLock lock(&mutex_);
+    out_of_reach_ = OutOfReach(outcome.status) ? out_of_reach_ + 1 : 0;
+  }
+  return db_->Run([&](sql::Transaction& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(const bool settled, Settle(tx, call, outcome));
+    // The claim ran out and another worker has the call: its record counts.
+    return settled ? record_(tx, call, outcome) : absl::OkStatus();
+  });
+}
+
+Outcome CallWorker::Judge(const Claimed& claimed, absl::Status status) const {
+  // An erased subject has nothing left to say to anybody. What cannot be read for another reason
+  // may be read yet: a key may be given to the process.
+  const bool erased = absl::IsNotFound(claimed.readable);
+  const auto& reasons = options_.final_reasons;
+  const bool refused = claimed.readable.ok() && std::find(reasons.begin(), reasons.end(),
+                                                          ErrorReason(status)) != reasons.end();
+  const bool final = status.ok() || erased || refused;
+  return {std::move(status), final};
+}
+
+absl::StatusOr<bool> CallWorker::Settle(sql::Transaction& tx, const Call& call,
+                                        const Outcome& outcome) {
   const int doublings =
       static_cast<int>(std::min<int64_t>(call.attempts - 1, kMaxBackoffDoublings));
   const absl::Duration backoff =
       std::min(options_.longest_backoff, options_.first_backoff * (int64_t{1} << doublings));
-  return db_->Run([&](sql::Transaction& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(const sql::Result updated,
-                     tx.Execute("UPDATE calls SET state = :state, next_attempt_time = :next, "
-                                "claimed_until = 0 WHERE id = :id AND state = 0 "
-                                "AND claimed_by = :me AND attempts = :attempts",
-                                {{"state", state},
-                                 {"next", clock_->SecurityNow() + backoff},
-                                 {"id", call.id},
-                                 {"me", claimant_},
-                                 {"attempts", call.attempts}}));
-    // The claim ran out and another worker has the call: its record counts.
-    if (updated.changed == 0) return absl::OkStatus();
-    return record_(tx, call, outcome);
-  });
+  const absl::Time now = clock_->SecurityNow();
+  const int state = outcome.status.ok() ? kDone : outcome.final ? kFailed : kOpen;
+  ASSIGN_OR_RETURN(
+      const sql::Result updated,
+      tx.Execute("UPDATE calls SET state = :state, next_attempt_time = :next, claimed_until = 0, "
+                 "request = CASE WHEN :state = 1 THEN :nothing ELSE request END "
+                 "WHERE id = :id AND state = 0 AND claimed_by = :me AND attempts = :attempts",
+                 {{"state", state},
+                  {"next", now + backoff},
+                  {"nothing", sql::Bytes{}},
+                  {"id", call.id},
+                  {"me", claimant_},
+                  {"attempts", call.attempts}}));
+  if (updated.changed == 0) return false;
+  if (state == kOpen) return true;
+  // The turn of the next.
+  RETURN_IF_ERROR(tx.Execute("UPDATE calls SET next_attempt_time = :now WHERE subject = :subject "
+                             "AND kind = :kind AND state = 0 AND next_attempt_time = :waits "
+                             "AND sequence = (SELECT MIN(sequence) FROM calls WHERE subject = "
+                             ":subject AND kind = :kind AND state = 0)",
+                             {{"now", now},
+                              {"subject", call.subject},
+                              {"kind", options_.kind},
+                              {"waits", kAfterEarlier}})
+                      .status());
+  return true;
 }
 
 absl::StatusOr<int> CallWorker::RunOnce() {
@@ -216,6 +278,12 @@ absl::Status CallWorker::ReportBacklog() {
                             : absl::ToDoubleSeconds(clock_->CivilNow() - rows.rows[0].Time(1)));
     return absl::OkStatus();
   });
+}
+
+int CallWorker::Room() const {
+  // Whoever waits longest finds out whether the partner is back; the others keep their turn.
+  const int threads = out_of_reach_ >= kOutOfReachInARow ? 1 : options_.threads;
+  return threads - static_cast<int>(held_.size());
 }
 
 void CallWorker::Fill(int room) {
@@ -244,7 +312,7 @@ void CallWorker::Dispatch() {
     {
       absl::MutexLock lock(&mutex_);
       const auto due = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return stop_ ? held_.empty() : woken_ && static_cast<int>(held_.size()) < options_.threads;
+        return stop_ ? held_.empty() : woken_ && Room() > 0;
       };
       const bool told = mutex_.AwaitWithTimeout(absl::Condition(&due),
                                                 std::min(next_look - absl::Now(), kClaimRenewal));
@@ -252,7 +320,7 @@ void CallWorker::Dispatch() {
       if (told || absl::Now() >= next_look) {
         next_look = absl::Now() + options_.poll_interval;
         woken_ = false;
-        if (!stop_) room = options_.threads - static_cast<int>(held_.size());
+        if (!stop_) room = Room();
       }
     }
     if (const absl::Status status = RenewClaims(); !status.ok()) {

@@ -32,6 +32,13 @@ inline constexpr absl::Duration kClaimRenewal = absl::Seconds(5);
 inline constexpr absl::Duration kClaimMargin = absl::Seconds(15);
 // What one RunOnce makes at most.
 inline constexpr int kMaxAttemptsInARow = 64;
+// After so many attempts in a row that found the partner out of reach, a worker makes one call at a
+// time, until one gets through.
+inline constexpr int kOutOfReachInARow = 8;
+// How long a call that was made is kept, without its request.
+inline constexpr absl::Duration kDoneLifetime = absl::Hours(30 * 24);
+// Calls deleted in one transaction.
+inline constexpr int kMaxDeletedCalls = 1000;
 
 // A call as stored.
 struct Call {
@@ -45,11 +52,23 @@ struct Call {
   int64_t attempts = 0;
 };
 
-// Stores a call of `kind`, due at once, in the transaction of the decision. `key` is the data key
-// of the call's subject. It takes its turn by security time, so that those that failed before it
-// are not passed by. ALREADY_EXISTS when the subject has a call of this kind and sequence.
+// How an attempt ended.
+struct Outcome {
+  absl::Status status;
+  // Not tried again: the call is done or has failed.
+  bool final = false;
+};
+
+// Stores a call of `kind` in the transaction of the decision: due at once, or when the open ones of
+// its subject with a lower sequence have ended. `key` is the data key of the call's subject. It
+// takes its turn by security time, so that those that failed before it are not passed by.
+// ALREADY_EXISTS when the subject has a call of this kind and sequence.
 absl::Status AddCall(sql::Transaction& tx, absl::string_view kind, const Call& call,
                      const keys::DataKey& key, const Clock& clock);
+
+// Deletes what was done kDoneLifetime before `now` (civil time), in transactions of at most
+// kMaxDeletedCalls. Those that failed stay: somebody has to see to them.
+absl::Status DeleteDoneCalls(sql::Database& db, absl::Time now);
 
 // Makes the calls of one kind. An attempt that dies with its process is made again when its claim
 // has run out, after kClaimDuration at the latest: what is called must bear repetition.
@@ -61,6 +80,9 @@ class CallWorker {
  public:
   struct Options {
     std::string kind;
+    // Reasons by which the partner refuses for good: such a call has failed. Every other failure is
+    // tried again without end.
+    std::vector<std::string> final_reasons = {};
     int threads = 4;
     // How long an attempt may take; its claim is renewed for a little longer.
     absl::Duration attempt_timeout = absl::Seconds(60);
@@ -70,12 +92,11 @@ class CallWorker {
     absl::Duration poll_interval = absl::Seconds(1);
   };
   // Makes the call; no transaction is open. `deadline` is of the machine's clock, as gRPC and
-  // sockets want it. Any failure but INVALID_ARGUMENT and DATA_LOSS is tried again without end.
+  // sockets want it.
   using Perform = std::function<absl::Status(const Call&, absl::Time deadline)>;
   // Records the outcome, in the transaction that closes or postpones the call. A call whose subject
-  // was erased is not made; it is closed with NOT_FOUND DATA_KEY_ERASED.
-  using Record =
-      std::function<absl::Status(sql::Transaction&, const Call&, const absl::Status& outcome)>;
+  // was erased is not made; it has failed with NOT_FOUND DATA_KEY_ERASED.
+  using Record = std::function<absl::Status(sql::Transaction&, const Call&, const Outcome&)>;
 
   CallWorker(sql::Database* db, const SubjectKeys* subject_keys, const Clock* clock,
              metrics::Registry* metrics, Options options, Perform perform, Record record);
@@ -109,6 +130,11 @@ class CallWorker {
   // Renews what is due; no transaction when that is nothing.
   absl::Status RenewClaims();
   absl::Status Attempt(const Claimed& claimed);
+  Outcome Judge(const Claimed& claimed, absl::Status status) const;
+  // Closes or postpones the call; false when another worker has it.
+  absl::StatusOr<bool> Settle(sql::Transaction& tx, const Call& call, const Outcome& outcome);
+  // How many calls may be claimed now.
+  int Room() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Claims `room` calls for the workers.
   void Fill(int room);
   void Dispatch();
@@ -131,6 +157,7 @@ class CallWorker {
   std::deque<Claimed> queue_ ABSL_GUARDED_BY(mutex_);
   // Claimed and not finished, `queue_` included.
   std::map<AttemptId, Holding> held_ ABSL_GUARDED_BY(mutex_);
+  int out_of_reach_ ABSL_GUARDED_BY(mutex_) = 0;
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
   // Nothing is under way and nothing will be claimed any more.

@@ -37,7 +37,7 @@ class ClaimsFixture : public CallsFixture {
           begun_.Open();
           return go.Wait() ? absl::OkStatus() : absl::InternalError("waited in vain");
         },
-        [this](sql::Transaction&, const Call&, const absl::Status&) {
+        [this](sql::Transaction&, const Call&, const Outcome&) {
           ++recorded;
           return absl::OkStatus();
         });
@@ -134,7 +134,7 @@ TEST_CASE("a call whose outcome could not be recorded is not held on to") {
         made += call.id == "c1" ? 1 : 0;
         return absl::OkStatus();
       },
-      [&](sql::Transaction&, const Call&, const absl::Status&) {
+      [&](sql::Transaction&, const Call&, const Outcome&) {
         return refused++ == 0 ? absl::InternalError("dies here") : absl::OkStatus();
       },
       kBusy);

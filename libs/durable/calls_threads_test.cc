@@ -61,7 +61,7 @@ TEST_CASE("two workers on one database never have the same call, nor two of one 
   Partner partner;
   std::atomic<int> recorded = 0;
   const auto perform = [&](const Call& call, absl::Time) { return partner.Called(call); };
-  const auto record = [&](sql::Transaction&, const Call&, const absl::Status&) {
+  const auto record = [&](sql::Transaction&, const Call&, const Outcome&) {
     ++recorded;
     return absl::OkStatus();
   };
@@ -96,6 +96,43 @@ TEST_CASE("Wake has a call made at once, and the next of its subject follows by 
     REQUIRE(Eventually([&] { return fixture.CountOf(kDone) == 2 * round + 2; }));
   }
   CHECK(made == 6);
+}
+
+TEST_CASE("while the partner is out of reach one call at a time asks for it") {
+  CallsFixture fixture(sql::Database::Engine::kSqlite);
+  constexpr int kCalls = 60;
+  for (int i = 0; i < kCalls; ++i) {
+    fixture.AddSubject(absl::StrCat("dossiers/", i));
+    REQUIRE(fixture.AddCall(absl::StrCat("c", i), absl::StrCat("dossiers/", i), 1).ok());
+  }
+  std::atomic<bool> up = false, back = false;
+  std::atomic<int> made = 0, under_way = 0, most = 0, together = 0;
+  sql::Gate four;
+  const auto worker = fixture.NewWorker(
+      [&](const Call&, absl::Time) {
+        const int now = ++under_way;
+        if (++made > kOutOfReachInARow + 4) {
+          if (!up) most = std::max(most.load(), now);
+          // All four threads at once again, when one got through.
+          if (up && back.exchange(true)) {
+            if (++together == 4) four.Open();
+            four.Wait();
+          }
+        }
+        --under_way;
+        return up ? absl::OkStatus() : absl::UnavailableError("down");
+      },
+      NothingRecorded,
+      {.kind = kKind, .first_backoff = absl::Hours(1), .poll_interval = absl::Milliseconds(1)});
+  worker->Start();
+  REQUIRE(Eventually([&] { return made >= kOutOfReachInARow + 20; }));
+  CHECK(most == 1);
+  up = true;
+  CHECK(four.Wait());
+  CHECK(Eventually([&] {
+    fixture.clock.security.Advance(absl::Hours(2));
+    return fixture.CountOf(kDone) == kCalls;
+  }));
 }
 
 TEST_CASE("polling finds what nobody woke for, and tells the backlog") {

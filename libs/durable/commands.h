@@ -38,12 +38,14 @@ absl::StatusOr<std::optional<std::string>> FindAnswer(sql::Transaction& tx,
                                                       const SubjectKeys& subject_keys,
                                                       const Command& command);
 
-// Keeps the answer, in the transaction of the effect. `key` is the data key of `subject`. Two at
-// once: the later one meets RevisionConflict(), is run again and finds the answer of the first.
+// Keeps the answer, in the transaction of the effect. `key` is the data key of `subject`, `now`
+// security time: a caller that repeats itself does so by the machine's clock. Two at once: the
+// later one meets RevisionConflict(), is run again and finds the answer of the first.
 absl::Status SaveAnswer(sql::Transaction& tx, const Command& command, absl::string_view subject,
                         const keys::DataKey& key, absl::string_view answer, absl::Time now);
 
-// Deletes the answers that have expired, in transactions of at most kMaxDeletedAnswers.
+// Deletes the answers that have expired by security time, in transactions of at most
+// kMaxDeletedAnswers.
 absl::Status DeleteExpiredAnswers(sql::Database& db, absl::Time now);
 
 }  // namespace lgsp::durable

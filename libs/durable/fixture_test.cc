@@ -48,7 +48,7 @@ std::unique_ptr<CallWorker> CallsFixture::NewWorker(CallWorker::Perform perform,
                                       std::move(perform), std::move(record));
 }
 
-absl::Status NothingRecorded(sql::Transaction&, const Call&, const absl::Status&) {
+absl::Status NothingRecorded(sql::Transaction&, const Call&, const Outcome&) {
   return absl::OkStatus();
 }
 

@@ -50,6 +50,6 @@ class CallsFixture {
 };
 
 // A Record that does nothing.
-absl::Status NothingRecorded(sql::Transaction& tx, const Call& call, const absl::Status& outcome);
+absl::Status NothingRecorded(sql::Transaction& tx, const Call& call, const Outcome& outcome);
 
 }  // namespace lgsp::durable

@@ -20,7 +20,9 @@ CREATE TABLE request_records (
 CREATE INDEX request_records_expire ON request_records (expire_time);
 
 -- Outward calls that were decided on. `request` is sealed with the subject's key. create_time is civil time;
--- next_attempt_time and claimed_until are security time, 0: at once, not claimed. state: 0 open, 1 done, 2 failed.
+-- next_attempt_time and claimed_until are security time, 0: at once, not claimed; the greatest BIGINT as
+-- next_attempt_time: when the calls before it of its subject and kind have ended. state: 0 open, 1 done, 2 failed; the
+-- request of one that is done is empty.
 CREATE TABLE calls (
   id TEXT NOT NULL PRIMARY KEY,
   kind TEXT NOT NULL,
@@ -35,4 +37,5 @@ CREATE TABLE calls (
   claimed_by TEXT NOT NULL
 );
 CREATE INDEX calls_open ON calls (kind, next_attempt_time) WHERE state = 0;
+CREATE INDEX calls_done ON calls (create_time) WHERE state = 1;
 CREATE UNIQUE INDEX calls_order ON calls (subject, kind, sequence);

@@ -82,7 +82,7 @@ absl::Status DossierService::Save(sql::Transaction& tx, const rpc::CallContext& 
   ASSIGN_OR_RETURN(const LoadedDossier stored, store_.Load(tx, IdOf(dossier.name())));
   dossier = stored.dossier;
   return durable::SaveAnswer(tx, command, dossier.name(), loaded.key, dossier.SerializeAsString(),
-                             now);
+                             parts_.clock->SecurityNow());
 }
 
 template <typename Request>

@@ -4,6 +4,7 @@
 #include "libs/config/config.h"
 #include "libs/durable/calls.h"
 #include "libs/durable/periodic_job.h"
+#include "libs/durable/sweep.h"
 #include "libs/events/feed_service.h"
 #include "libs/events/outbox.h"
 #include "libs/log/log.h"
@@ -46,12 +47,11 @@ absl::Status Serve(const std::string& config_file) {
       [&](const durable::Call& call, absl::Time deadline) {
         return CallPortal(gateway, call, deadline);
       },
-      [&](auto& tx, const durable::Call& call, const absl::Status& outcome) {
+      [&](auto& tx, const durable::Call& call, const durable::Outcome& outcome) {
         return RecordPortalSync(tx, call, outcome, clock.CivilNow());
       });
-  const durable::PeriodicJob sweep("expired answers", kSweepInterval, [&] {
-    return durable::DeleteExpiredAnswers(*db, clock.CivilNow());
-  });
+  const durable::PeriodicJob sweep("sweep", kSweepInterval,
+                                   [&] { return durable::Sweep(*db, clock); });
   events::FeedService feed(db.get(), "//dossiers.lgsp", &metrics);
   DossierService service({db.get(), &subject_keys, &catalogue, &clock, [&] {
                             feed.Notify();

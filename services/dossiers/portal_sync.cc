@@ -62,6 +62,7 @@ void SetTimes(const Dossier& dossier, SyncDossierRequest& request) {
 
 durable::CallWorker::Options PortalSyncOptions() {
   return {.kind = kPortalSyncKind,
+          .final_reasons = {"PORTAL_FIELD_INVALID"},
           .threads = kPortalSyncThreads,
           .attempt_timeout = kPortalSyncTimeout};
 }
@@ -130,8 +131,8 @@ absl::Status OrderPortalSync(sql::Transaction& tx, const Catalogue& catalogue,
 }
 
 absl::Status RecordPortalSync(sql::Transaction& tx, const durable::Call& call,
-                              const absl::Status& outcome, absl::Time now) {
-  if (outcome.ok()) {
+                              const durable::Outcome& outcome, absl::Time now) {
+  if (outcome.status.ok()) {
     return tx
         .Execute(
             "UPDATE portal_syncs SET synced_revision = :revision, sync_time = :now, attempts = 0, "
@@ -144,19 +145,16 @@ absl::Status RecordPortalSync(sql::Transaction& tx, const durable::Call& call,
              {"dossier", call.subject}})
         .status();
   }
-  // These outcomes close the call (libs/durable/calls.h); the others are tried again. A refusal of
-  // an older state says nothing of the newer one that is still to be told.
-  const bool refused = absl::IsInvalidArgument(outcome) || absl::IsDataLoss(outcome) ||
-                       ErrorReason(outcome) == "DATA_KEY_ERASED";
+  // A refusal of an older state says nothing of the newer one that is still to be told.
   return tx
       .Execute(
           "UPDATE portal_syncs SET attempts = :attempts, last_error_reason = :reason, "
-          "state = CASE WHEN :refused = 1 AND wanted_revision = :revision THEN :failed ELSE state "
+          "state = CASE WHEN :final = 1 AND wanted_revision = :revision THEN :failed ELSE state "
           "END "
           "WHERE dossier = :dossier",
           {{"attempts", call.attempts},
-           {"reason", ErrorReason(outcome)},
-           {"refused", refused ? 1 : 0},
+           {"reason", ErrorReason(outcome.status)},
+           {"final", outcome.final ? 1 : 0},
            {"revision", call.sequence},
            {"failed", static_cast<int>(PortalSync::FAILED)},
            {"dossier", call.subject}})

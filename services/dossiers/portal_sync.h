@@ -36,6 +36,6 @@ absl::Status OrderPortalSync(sql::Transaction& tx, const Catalogue& catalogue,
 
 // Records how an attempt ended, in the dossier's portal_syncs row.
 absl::Status RecordPortalSync(sql::Transaction& tx, const durable::Call& call,
-                              const absl::Status& outcome, absl::Time now);
+                              const durable::Outcome& outcome, absl::Time now);
 
 }  // namespace lgsp::dossiers

@@ -183,7 +183,7 @@ class PortalFixture {
           CHECK(request.progress_size() == call.sequence);
           return answer;
         },
-        [&](sql::Transaction& tx, const durable::Call& call, const absl::Status& outcome) {
+        [&](sql::Transaction& tx, const durable::Call& call, const durable::Outcome& outcome) {
           return RecordPortalSync(tx, call, outcome, clock_.CivilNow());
         });
     const auto made = worker.RunOnce();
@@ -193,7 +193,7 @@ class PortalFixture {
     return told;
   }
 
-  absl::Status Record(int64_t revision, const absl::Status& outcome, int64_t attempts = 1) {
+  absl::Status Record(int64_t revision, const durable::Outcome& outcome, int64_t attempts = 1) {
     durable::Call call;
     call.subject = loaded_.dossier.name();
     call.sequence = revision;
@@ -280,25 +280,26 @@ TEST_CASE("portal: outcomes of older states say nothing of the newest") {
   portal.Enter(Dossier::ACCEPTED);
   portal.Enter(Dossier::COMPLETED);
   // Refused, but revision 3 is still to be told.
-  REQUIRE(portal.Record(2, Refused(), 3).ok());
+  REQUIRE(portal.Record(2, {Refused(), true}, 3).ok());
   CHECK(portal.Sync().state() == PortalSync::PENDING);
   CHECK(portal.Sync().attempts() == 3);
   // Told, but not the newest.
-  REQUIRE(portal.Record(2, absl::OkStatus()).ok());
+  REQUIRE(portal.Record(2, {absl::OkStatus(), true}).ok());
   CHECK(portal.Sync().state() == PortalSync::PENDING);
   CHECK(portal.Sync().synced_revision() == 2);
-  REQUIRE(portal.Record(3, absl::OkStatus()).ok());
+  REQUIRE(portal.Record(3, {absl::OkStatus(), true}).ok());
   CHECK(portal.Sync().state() == PortalSync::SYNCED);
   // Recorded late.
-  REQUIRE(portal.Record(2, absl::OkStatus()).ok());
+  REQUIRE(portal.Record(2, {absl::OkStatus(), true}).ok());
   CHECK(portal.Sync().state() == PortalSync::SYNCED);
   CHECK(portal.Sync().synced_revision() == 3);
 }
 
-TEST_CASE("portal: damaged calls and erased dossiers end, they are not told for ever") {
+TEST_CASE("portal: erased dossiers end, they are not told for ever") {
   PortalFixture portal;
   portal.Enter(Dossier::ACCEPTED);
-  REQUIRE(portal.Record(2, MakeError(absl::StatusCode::kDataLoss, "CALL_UNREADABLE", "x")).ok());
+  REQUIRE(portal.Record(2, {MakeError(absl::StatusCode::kNotFound, "DATA_KEY_ERASED", "x"), true})
+              .ok());
   CHECK(portal.Sync().state() == PortalSync::FAILED);
 
   portal.Enter(Dossier::COMPLETED);
