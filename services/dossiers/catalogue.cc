@@ -8,6 +8,7 @@
 #include "libs/config/config.h"
 #include "libs/status/status.h"
 #include "libs/text/csv.h"
+#include "services/dossiers/errors.h"
 
 namespace lgsp::dossiers {
 namespace {
@@ -18,11 +19,8 @@ constexpr char kAgenciesFile[] = "camau_agencies.csv";
 constexpr char kProceduresFile[] = "tthc.csv";
 constexpr char kTermsFile[] = "tthc_terms.csv";
 constexpr char kDaysFile[] = "vn_civil_service_days_2021_2027.csv";
-
-absl::Status Invalid(absl::string_view file, absl::string_view code, absl::string_view what) {
-  return MakeError(absl::StatusCode::kInvalidArgument, "CATALOGUE_INVALID",
-                   absl::StrCat(file, ": ", code, ": ", what), {{"file", file}, {"code", code}});
-}
+constexpr char kPoliciesFile[] = "procedure_policies.csv";
+constexpr char kHoursFile[] = "working_hours.csv";
 
 constexpr absl::string_view kAgencyKinds[] = {"DEPARTMENT", "CENTRAL_BRANCH", "COMMUNE",
                                               "SERVICE_CENTRE"};
@@ -42,14 +40,15 @@ bool IsChannel(const std::string& text) {
 absl::Status CheckChannels(const Procedure& procedure) {
   const std::vector<std::string> channels = absl::StrSplit(procedure.channels, '|');
   if (!std::all_of(channels.begin(), channels.end(), IsChannel)) {
-    return Invalid(kProceduresFile, procedure.code, "channels are not DIRECT, ONLINE, POSTAL");
+    return CatalogueInvalid(kProceduresFile, procedure.code,
+                            "channels are not DIRECT, ONLINE, POSTAL");
   }
   for (const std::string& channel : channels) {
     const auto of_channel = [&](const PrintedTerm& term) {
       return Dossier::Channel_Name(term.channel) == channel;
     };
     if (std::none_of(procedure.terms.begin(), procedure.terms.end(), of_channel)) {
-      return Invalid(kTermsFile, procedure.code, absl::StrCat("no term for ", channel));
+      return CatalogueInvalid(kTermsFile, procedure.code, absl::StrCat("no term for ", channel));
     }
   }
   return absl::OkStatus();
@@ -78,7 +77,25 @@ absl::StatusOr<Catalogue> Catalogue::Load(absl::string_view folder) {
   }
   ASSIGN_OR_RETURN(const std::string days, config::ReadFile(config::Resolve(folder, kDaysFile)));
   ASSIGN_OR_RETURN(catalogue.calendar_, Calendar::FromCsv(kDaysFile, days));
+  RETURN_IF_ERROR(catalogue.LoadPolicies(folder));
   return catalogue;
+}
+
+absl::Status Catalogue::LoadPolicies(absl::string_view folder) {
+  ASSIGN_OR_RETURN(const std::string policies,
+                   config::ReadFile(config::Resolve(folder, kPoliciesFile)));
+  ASSIGN_OR_RETURN(policies_, Policies::FromCsv(kPoliciesFile, policies));
+  for (const std::string& code : policies_.Named()) {
+    if (FindProcedure(code) == nullptr) {
+      return CatalogueInvalid(kPoliciesFile, code, "is not a procedure");
+    }
+  }
+  ASSIGN_OR_RETURN(const std::string hours, config::ReadFile(config::Resolve(folder, kHoursFile)));
+  ASSIGN_OR_RETURN(hours_, AgencyHours::FromCsv(kHoursFile, hours));
+  for (const std::string& code : hours_.Named()) {
+    if (FindAgency(code) == nullptr) return CatalogueInvalid(kHoursFile, code, "is not an agency");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Catalogue::LoadAgencies(absl::string_view folder) {
@@ -86,7 +103,7 @@ absl::Status Catalogue::LoadAgencies(absl::string_view folder) {
                    ReadTable(folder, kAgenciesFile, {"agency_code", "name", "kind"}));
   for (auto& row : table.rows) {
     if (!IsOneOf(kAgencyKinds, row[2])) {
-      return Invalid(kAgenciesFile, row[0], "kind is not known");
+      return CatalogueInvalid(kAgenciesFile, row[0], "kind is not known");
     }
     agencies_.push_back({row[0], row[1], row[2] == "COMMUNE"});
   }
@@ -94,7 +111,7 @@ absl::Status Catalogue::LoadAgencies(absl::string_view folder) {
             [](const Agency& a, const Agency& b) { return a.code < b.code; });
   for (size_t i = 1; i < agencies_.size(); ++i) {
     if (agencies_[i].code == agencies_[i - 1].code) {
-      return Invalid(kAgenciesFile, agencies_[i].code, "occurs twice");
+      return CatalogueInvalid(kAgenciesFile, agencies_[i].code, "occurs twice");
     }
   }
   return absl::OkStatus();
@@ -115,17 +132,18 @@ absl::Status Catalogue::LoadProcedures(absl::string_view folder) {
     if (row[2] == "Xã") {
       procedure.level = Procedure::Level::kCommune;
     } else if (row[2] != "Tỉnh") {
-      return Invalid(kProceduresFile, row[0], "level is neither Tỉnh nor Xã");
+      return CatalogueInvalid(kProceduresFile, row[0], "level is neither Tỉnh nor Xã");
     }
     if (!IsOneOf(kScopes, procedure.scope)) {
-      return Invalid(kProceduresFile, row[0], "scope is not known");
+      return CatalogueInvalid(kProceduresFile, row[0], "scope is not known");
     }
     const Agency* sector = FindAgency(procedure.sector_agency);
     if (sector == nullptr || sector->is_commune) {
-      return Invalid(kProceduresFile, row[0], "sector_agency is not a department or branch");
+      return CatalogueInvalid(kProceduresFile, row[0],
+                              "sector_agency is not a department or branch");
     }
     if (!procedures_.emplace(row[0], std::move(procedure)).second) {
-      return Invalid(kProceduresFile, row[0], "occurs twice");
+      return CatalogueInvalid(kProceduresFile, row[0], "occurs twice");
     }
   }
   return absl::OkStatus();
@@ -137,18 +155,19 @@ absl::Status Catalogue::LoadTerms(absl::string_view folder) {
       ReadTable(folder, kTermsFile, {"code", "row", "channel", "class", "amount", "unit"}));
   for (auto& row : table.rows) {
     const auto it = procedures_.find(row[0]);
-    if (it == procedures_.end()) return Invalid(kTermsFile, row[0], "is not a procedure");
+    if (it == procedures_.end()) return CatalogueInvalid(kTermsFile, row[0], "is not a procedure");
     PrintedTerm term{0, Dossier::CHANNEL_UNSPECIFIED, row[3], row[4], row[5]};
     if (!absl::SimpleAtoi(row[1], &term.row) || term.row < 1 || !IsChannel(row[2])) {
-      return Invalid(kTermsFile, row[0], "row or channel is not valid");
+      return CatalogueInvalid(kTermsFile, row[0], "row or channel is not valid");
     }
     Dossier::Channel_Parse(row[2], &term.channel);
     if (!IsOneOf(kTermClasses, term.term_class)) {
-      return Invalid(kTermsFile, row[0], "class is not known");
+      return CatalogueInvalid(kTermsFile, row[0], "class is not known");
     }
     for (const PrintedTerm& before : it->second.terms) {
       if (before.row == term.row) {
-        return Invalid(kTermsFile, row[0], absl::StrCat("row ", term.row, " occurs twice"));
+        return CatalogueInvalid(kTermsFile, row[0],
+                                absl::StrCat("row ", term.row, " occurs twice"));
       }
     }
     it->second.terms.push_back(std::move(term));

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "lgsp/dossiers/v1/dossiers.pb.h"
 #include "services/dossiers/calendar.h"
+#include "services/dossiers/policies.h"
 
 namespace lgsp::dossiers {
 
@@ -48,10 +49,10 @@ struct Agency {
 
 class Catalogue {
  public:
-  // Reads tthc.csv, tthc_terms.csv, camau_agencies.csv and vn_civil_service_days_2021_2027.csv in
-  // `folder`. NOT_FOUND FILE_MISSING; INVALID_ARGUMENT CSV_INVALID (with file and line),
-  // CATALOGUE_INVALID (with file and code of the row: a word that is not known, a reference that
-  // leads nowhere, a code twice).
+  // Reads tthc.csv, tthc_terms.csv, camau_agencies.csv, vn_civil_service_days_2021_2027.csv,
+  // procedure_policies.csv and working_hours.csv in `folder`. NOT_FOUND FILE_MISSING;
+  // INVALID_ARGUMENT CSV_INVALID (with file and line), CATALOGUE_INVALID (with file and code of the
+  // row: a word that is not known, a reference that leads nowhere, a code twice).
   static absl::StatusOr<Catalogue> Load(absl::string_view folder);
 
   // nullptr when unknown.
@@ -60,16 +61,21 @@ class Catalogue {
   // In order of their codes.
   const std::vector<Agency>& agencies() const { return agencies_; }
   const Calendar& calendar() const { return calendar_; }
+  const Policies& policies() const { return policies_; }
+  const AgencyHours& hours() const { return hours_; }
   const absl::flat_hash_map<std::string, Procedure>& procedures() const { return procedures_; }
 
  private:
   absl::Status LoadAgencies(absl::string_view folder);
   absl::Status LoadProcedures(absl::string_view folder);
   absl::Status LoadTerms(absl::string_view folder);
+  absl::Status LoadPolicies(absl::string_view folder);
 
   absl::flat_hash_map<std::string, Procedure> procedures_;
   std::vector<Agency> agencies_;
   Calendar calendar_;
+  Policies policies_;
+  AgencyHours hours_;
 };
 
 }  // namespace lgsp::dossiers

@@ -17,7 +17,8 @@ import sys
 
 import calendar_oracle
 
-START = datetime.date(2026, 11, 16)
+# In Vietnam, as all times of the oracle.
+START = datetime.datetime(2026, 11, 16, 9)
 WARD = "H12.50.01"
 
 
@@ -27,23 +28,39 @@ def table(folder, name):
         return list(csv.DictReader(file))
 
 
-def outcome(calendar, terms):
+def policies(folder):
+    """Procedure -> policy -> value; `*` for what holds for all."""
+    found = collections.defaultdict(dict)
+    for row in table(folder, "procedure_policies.csv"):
+        found[row["procedure"]][row["policy"]] = row["value"]
+    return found
+
+
+def outcome(calendar, terms, hours, chosen):
     """What accepting on START makes, by the terms printed for one channel."""
     different = {(term["class"], term["amount"], term["unit"]) for term in terms}
     if len(different) > 1:
         return "TERM_AMBIGUOUS"
     kind, amount, unit = next(iter(different), ("NONE", "", ""))
-    if kind != "KNOWN" or unit not in ("WORKING_DAY", "DAY") or not float(amount or 0):
+    if kind != "KNOWN" or not float(amount or 0):
         return "DUE_TIME_NEEDED"
-    day, minute, _ = calendar.due(START, amount, unit)
-    if day is None:
+    if unit == "HOUR" and float(amount) > 24 and float(amount) % 8:
+        return "DUE_TIME_NEEDED"  # a slip for days
+    if unit == "HOUR" and chosen["HOUR_TERM"] == "CONSECUTIVE":
+        unit = "CONSECUTIVE_HOUR"
+    parts = calendar_oracle.parse_term(f"{amount} {unit}")
+    try:
+        found = calendar_oracle.due(calendar, START, parts, hours, chosen["CUT_OFF"], [])
+    except calendar_oracle.CalendarMissing:
         return "CALENDAR_MISSING"
-    due = datetime.datetime.combine(day, datetime.time(), calendar_oracle.HANOI)
-    return f"DUE {(due + datetime.timedelta(minutes=minute)).isoformat()}"
+    return f"DUE {found.due.isoformat()}+07:00"
 
 
 def expected(folder):
     calendar = calendar_oracle.Calendar(folder / "vn_civil_service_days_2021_2027.csv")
+    hours = calendar_oracle.parse_hours(
+        next(row["hours"] for row in table(folder, "working_hours.csv") if row["agency"] == "*"))
+    chosen = policies(folder)
     terms = collections.defaultdict(list)
     for term in table(folder, "tthc_terms.csv"):
         terms[term["code"], term["channel"]].append(term)
@@ -51,7 +68,8 @@ def expected(folder):
         if row["scope"] == "HERE":
             settling = row["sector_agency"] if row["level"] == "Tỉnh" else WARD
             for channel in row["channels"].split("|"):
-                yield "\t".join((row["code"], channel, settling, outcome(calendar, terms[row["code"], channel])))
+                yield "\t".join((row["code"], channel, settling, outcome(calendar, terms[row["code"], channel], hours,
+                                         chosen["*"] | chosen.get(row["code"], {}))))
 
 
 def main():

@@ -28,6 +28,11 @@ TEST_CASE("catalogue: deploy/catalog loads whole") {
   CHECK(catalogue->calendar().IsProvisional(2027));
   CHECK_FALSE(catalogue->calendar().IsProvisional(2026));
   CHECK_FALSE(catalogue->calendar().Knows(2028));
+  CHECK(catalogue->policies().Of("1.011441").cut_off == CutOff::kAfter15);
+  CHECK(catalogue->policies().Of("1.000016").cut_off == CutOff::kNone);
+  CHECK(catalogue->policies().Of("1.012084").consecutive_hours);
+  CHECK_FALSE(catalogue->policies().Of("1.000016").consecutive_hours);
+  CHECK(catalogue->hours().Of("H12.01").Daily() == absl::Hours(8));
 
   const Procedure* procedure = catalogue->FindProcedure("1.000016");
   REQUIRE(procedure != nullptr);
@@ -53,6 +58,8 @@ constexpr char kAgencies[] = "camau_agencies.csv";
 constexpr char kProcedures[] = "tthc.csv";
 constexpr char kTerms[] = "tthc_terms.csv";
 constexpr char kDays[] = "vn_civil_service_days_2021_2027.csv";
+constexpr char kPolicies[] = "procedure_policies.csv";
+constexpr char kHours[] = "working_hours.csv";
 
 // A small catalogue that loads.
 std::map<std::string, std::string> SmallCatalogue() {
@@ -69,6 +76,12 @@ std::map<std::string, std::string> SmallCatalogue() {
                         "1.1,2,ONLINE,KNOWN,3,WORKING_DAY\n"
                         "1.2,1,DIRECT,OTHER,1,OTHER\n"},
       {kDays, source + "date,kind,status,basis\n2026-01-01,WEEKDAY_OFF,notice,1/TB\n"},
+      {kPolicies, source + "procedure,policy,value,basis\n"
+                           "*,CUT_OFF,NONE,assumed\n"
+                           "1.1,CUT_OFF,AFTER_15,its page\n"},
+      {kHours, source + "agency,hours,basis\n"
+                        "*,\"07:00-11:30,13:30-17:00\",assumed\n"
+                        "H12.01,08:00-16:00,its page\n"},
   };
 }
 
@@ -112,6 +125,17 @@ TEST_CASE("catalogue: a broken table is refused, and the error says where") {
        "tthc_terms.csv: 1.1: class"},
       {kDays, "2026-01-01", "2026-01-32", "CSV_INVALID",
        "vn_civil_service_days_2021_2027.csv: row 2026-01-32: "},
+      {kPolicies, "1.1,CUT", "1.9,CUT", "CATALOGUE_INVALID", "procedure_policies.csv: 1.9: "},
+      {kPolicies, "AFTER_15", "AFTER_16", "CATALOGUE_INVALID",
+       "procedure_policies.csv: 1.1: CUT_OFF AFTER_16"},
+      {kPolicies, "its page", "", "CATALOGUE_INVALID", "procedure_policies.csv: 1.1: "},
+      {kPolicies, "1.1,CUT", "*,CUT", "CATALOGUE_INVALID",
+       "procedure_policies.csv: *: CUT_OFF occ"},
+      {kHours, "H12.01", "H12.99", "CATALOGUE_INVALID", "working_hours.csv: H12.99: "},
+      {kHours, "08:00-16:00", "8-16", "CATALOGUE_INVALID", "working_hours.csv: H12.01: working h"},
+      {kHours, "its page", "", "CATALOGUE_INVALID", "working_hours.csv: H12.01: names no"},
+      {kHours, "H12.01", "*", "CATALOGUE_INVALID", "working_hours.csv: *: occurs twice"},
+      {kHours, "*,", "H12.50.01,", "CATALOGUE_INVALID", "working_hours.csv: *: is missing"},
       {kDays, "1/TB", "1/TB,", "CSV_INVALID", "vn_civil_service_days_2021_2027.csv:3: "},
   };
   for (const Case& c : cases) {

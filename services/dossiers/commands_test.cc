@@ -20,6 +20,7 @@ using lgsp::auth::v1::Caller;
 using lgsp::dossiers::v1::AcceptDossierRequest;
 using lgsp::dossiers::v1::CompleteDossierRequest;
 using lgsp::dossiers::v1::Dossier;
+using lgsp::dossiers::v1::ExplainDueDateRequest;
 using lgsp::dossiers::v1::ListTransitionsRequest;
 using lgsp::dossiers::v1::PortalSync;
 using lgsp::dossiers::v1::RejectDossierRequest;
@@ -103,6 +104,27 @@ TEST_CASE("service: a dossier from submission to the returned result") {
   CHECK(transitions->transitions(0).unit() == "H12.50.01");
   CHECK(transitions->transitions(3).officer().empty());
   CHECK(transitions->transitions(3).state() == Dossier::RETURNED);
+}
+
+TEST_CASE("service: why a dossier is due when it is, in words") {
+  TestService service;
+  const Dossier submitted = service.Submit();
+  ExplainDueDateRequest explain;
+  explain.set_name(submitted.name());
+  CHECK(ErrorReason(service.Call(&Stub::ExplainDueDate, explain).status()) == "DUE_DATE_NOT_SET");
+  const Dossier accepted = service.Accept(submitted);
+  const auto vietnamese = service.Call(&Stub::ExplainDueDate, explain);
+  REQUIRE(vietnamese.ok());
+  REQUIRE(vietnamese->lines_size() > 1);
+  CHECK(vietnamese->lines(0).find("Hạn trả kết quả: 17:00, ") == 0);
+  explain.set_name(absl::StrCat("dossiers/", accepted.code()));
+  explain.set_language_code("en");
+  const auto english = service.Call(&Stub::ExplainDueDate, explain);
+  REQUIRE(english.ok());
+  CHECK(english->lines_size() == vietnamese->lines_size());
+  CHECK(english->lines(1).find("Monday 2026-11-16: the day of the start") == 0);
+  explain.set_language_code("fr");
+  CHECK(ErrorReason(service.Call(&Stub::ExplainDueDate, explain).status()) == "LANGUAGE_UNKNOWN");
 }
 
 TEST_CASE("service: a refused dossier keeps its reason, has no code, and the portal is told") {
@@ -305,6 +327,9 @@ TEST_CASE("service: another agency's dossier does not exist") {
     ListTransitionsRequest history;
     history.set_parent(asked.name());
     statuses["history"] = service.Call(&Stub::ListTransitions, history, neighbour).status();
+    ExplainDueDateRequest explain;
+    explain.set_name(history.parent());
+    statuses["explain"] = service.Call(&Stub::ExplainDueDate, explain, neighbour).status();
     return statuses;
   };
   for (const auto& [method, status] : answers(missing)) {

@@ -1,17 +1,15 @@
 #include "services/dossiers/decisions.h"
 
 #include <algorithm>
-#include <set>
-#include <tuple>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "google/protobuf/util/time_util.h"
 #include "libs/auth/auth.h"
 #include "libs/status/status.h"
 #include "libs/text/text.h"
+#include "services/dossiers/due_decision.h"
 #include "services/dossiers/errors.h"
 #include "services/dossiers/lifecycle.h"
 #include "services/dossiers/limits.h"
@@ -24,23 +22,8 @@ using google::protobuf::util::TimeUtil;
 using lgsp::auth::v1::Caller;
 using lgsp::dossiers::v1::AcceptDossierRequest;
 using lgsp::dossiers::v1::Applicant;
-using lgsp::dossiers::v1::DueDate;
 using lgsp::dossiers::v1::RejectDossierRequest;
 using lgsp::dossiers::v1::SubmitDossierRequest;
-
-Timestamp ToProto(absl::Time time) {
-  return TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
-}
-
-// text::Clean, with a limit to the bytes too.
-absl::StatusOr<std::string> CleanText(absl::string_view field, absl::string_view text, int min,
-                                      int max) {
-  if (text.size() > static_cast<size_t>(max) * kMaxBytesPerCharacter) {
-    return MakeFieldError("TEXT_TOO_LONG", field,
-                          absl::StrCat("is longer than ", max, " characters"));
-  }
-  return text::Clean(field, text, min, max);
-}
 
 absl::Status CheckContact(const Applicant& applicant) {
   if (!applicant.phone().empty()) {
@@ -116,62 +99,26 @@ absl::StatusOr<std::string> FindSettling(const Catalogue& catalogue, const Proce
   return named.empty() ? SettlingAgencyNeeded(procedure.code) : SettlingAgencyWrong("a commune");
 }
 
-absl::StatusOr<DueDate> OfficersDue(const Procedure& procedure, const AcceptDossierRequest& request,
-                                    absl::Time now) {
-  if (!request.has_due_time()) return DueTimeNeeded(procedure.code);
-  // Not by TimeUtil: it aborts on a time out of range.
-  const absl::Time due_time = absl::FromUnixSeconds(request.due_time().seconds());
-  if (due_time <= now || due_time > now + kFarthestDueTime) {
-    return DueTimeInvalid("must be in the future, at most 10 years ahead");
-  }
-  DueDate due;
-  *due.mutable_due_time() = ToProto(due_time);
-  ASSIGN_OR_RETURN(*due.mutable_basis(),
-                   CleanText("due_basis", request.due_basis(), 1, kMaxBasisCharacters));
-  return due;
+}  // namespace
+
+Timestamp ToProto(absl::Time time) {
+  return TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
 }
 
-// The term that holds for `channel`, which the procedure offers: so there is one. Not every term
-// can be computed.
-absl::StatusOr<PrintedTerm> ChooseTerm(const Procedure& procedure, Dossier::Channel channel,
-                                       int row) {
-  std::vector<PrintedTerm> terms;
-  std::vector<int> rows;
-  std::set<std::tuple<std::string, std::string, std::string>> different;
-  for (const PrintedTerm& term : procedure.terms) {
-    if (term.channel != channel) continue;
-    if (term.row == row) return term;
-    terms.push_back(term);
-    rows.push_back(term.row);
-    different.emplace(term.term_class, term.amount, term.unit);
+// text::Clean, with a limit to the bytes too.
+absl::StatusOr<std::string> CleanText(absl::string_view field, absl::string_view text, int min,
+                                      int max) {
+  if (text.size() > static_cast<size_t>(max) * kMaxBytesPerCharacter) {
+    return MakeFieldError("TEXT_TOO_LONG", field,
+                          absl::StrCat("is longer than ", max, " characters"));
   }
-  if (row != 0) return TermRowUnknown(absl::StrJoin(rows, ", "));
-  if (different.size() > 1) return TermAmbiguous(absl::StrJoin(rows, ", "));
-  return terms.front();
-}
-
-// When a dossier accepted at `now` by `channel` is due.
-absl::StatusOr<DueDate> DecideDue(const Procedure& procedure, const Calendar& calendar,
-                                  const AcceptDossierRequest& request, Dossier::Channel channel,
-                                  absl::Time now) {
-  ASSIGN_OR_RETURN(const PrintedTerm printed, ChooseTerm(procedure, channel, request.term_row()));
-  const auto term =
-      printed.term_class == "KNOWN" ? ParseTerm(printed.amount, printed.unit) : std::nullopt;
-  if (!term.has_value()) return OfficersDue(procedure, request, now);
-  if (request.has_due_time()) return DueTimeInvalid("must not be given: the term is computed");
-  ASSIGN_OR_RETURN(DueDate due, ComputeDue(calendar, now, *term));
-  due.set_term_row(printed.row);
-  due.set_term_amount(printed.amount);
-  due.set_term_unit(printed.unit);
-  return due;
+  return text::Clean(field, text, min, max);
 }
 
 void Advance(Dossier::State next, Dossier& dossier) {
   dossier.set_state(next);
   dossier.set_revision(dossier.revision() + 1);
 }
-
-}  // namespace
 
 absl::StatusOr<Dossier> DecideSubmit(const Catalogue& catalogue, const Caller& caller,
                                      const SubmitDossierRequest& request, absl::Time now) {
@@ -200,10 +147,11 @@ absl::StatusOr<Dossier> DecideSubmit(const Catalogue& catalogue, const Caller& c
   return dossier;
 }
 
-absl::Status DecideAccept(const Catalogue& catalogue, const AcceptDossierRequest& request,
-                          absl::Time now, Dossier& dossier) {
-  ASSIGN_OR_RETURN(const Dossier::State next, Next(dossier.state(), Command::kAccept));
-  const Procedure* procedure = catalogue.FindProcedure(dossier.procedure());
+absl::Status DecideAccept(const Situation& situation, const AcceptDossierRequest& request,
+                          Dossier& dossier) {
+  ASSIGN_OR_RETURN(const Dossier::State next,
+                   Next(dossier.state(), Command::kAccept, situation.actors));
+  const Procedure* procedure = situation.catalogue.FindProcedure(dossier.procedure());
   if (procedure == nullptr) return ProcedureUnknown(dossier.procedure());
   const Dossier::Channel channel =
       request.channel() == Dossier::CHANNEL_UNSPECIFIED ? dossier.channel() : request.channel();
@@ -211,41 +159,46 @@ absl::Status DecideAccept(const Catalogue& catalogue, const AcceptDossierRequest
     return MakeFieldError("CHANNEL_INVALID", "channel", "must be one of the channels");
   }
   if (!procedure->Offers(channel)) return ChannelNotOffered(procedure->code, procedure->channels);
-  ASSIGN_OR_RETURN(DueDate due, DecideDue(*procedure, catalogue.calendar(), request, channel, now));
-  *dossier.mutable_due() = std::move(due);
-  dossier.set_channel(channel);
-  *dossier.mutable_accept_time() = ToProto(now);
+  Dossier accepted = dossier;
+  accepted.set_channel(channel);
+  *accepted.mutable_accept_time() = ToProto(situation.now);
+  *accepted.mutable_start_time() = accepted.accept_time();
+  ASSIGN_OR_RETURN(*accepted.mutable_due(), DecideDue(situation, *procedure, request, accepted));
+  Advance(next, accepted);
+  dossier.Swap(&accepted);
+  return absl::OkStatus();
+}
+
+absl::Status DecideComplete(const Situation& situation, Dossier& dossier) {
+  ASSIGN_OR_RETURN(const Dossier::State next,
+                   Next(dossier.state(), Command::kComplete, situation.actors));
+  *dossier.mutable_complete_time() = ToProto(situation.now);
   Advance(next, dossier);
   return absl::OkStatus();
 }
 
-absl::Status DecideComplete(absl::Time now, Dossier& dossier) {
-  ASSIGN_OR_RETURN(const Dossier::State next, Next(dossier.state(), Command::kComplete));
-  *dossier.mutable_complete_time() = ToProto(now);
+absl::Status DecideReturn(const Situation& situation, Dossier& dossier) {
+  ASSIGN_OR_RETURN(const Dossier::State next,
+                   Next(dossier.state(), Command::kReturn, situation.actors));
+  *dossier.mutable_return_time() = ToProto(situation.now);
   Advance(next, dossier);
   return absl::OkStatus();
 }
 
-absl::Status DecideReturn(absl::Time now, Dossier& dossier) {
-  ASSIGN_OR_RETURN(const Dossier::State next, Next(dossier.state(), Command::kReturn));
-  *dossier.mutable_return_time() = ToProto(now);
-  Advance(next, dossier);
-  return absl::OkStatus();
-}
-
-absl::Status DecideReject(const RejectDossierRequest& request, absl::Time now, Dossier& dossier) {
-  ASSIGN_OR_RETURN(const Dossier::State next, Next(dossier.state(), Command::kReject));
+absl::Status DecideReject(const Situation& situation, const RejectDossierRequest& request,
+                          Dossier& dossier) {
+  ASSIGN_OR_RETURN(const Dossier::State next,
+                   Next(dossier.state(), Command::kReject, situation.actors));
   ASSIGN_OR_RETURN(const std::string reason,
                    CleanText("reason", request.reason(), 1, kMaxReasonCharacters));
   dossier.set_reject_reason(reason);
-  *dossier.mutable_reject_time() = ToProto(now);
+  *dossier.mutable_reject_time() = ToProto(situation.now);
   Advance(next, dossier);
   return absl::OkStatus();
 }
 
 bool Concerns(const Caller& caller, const Dossier& dossier) {
-  return auth::ActsFor(caller, dossier.intake_agency()) ||
-         auth::ActsFor(caller, dossier.settling_agency());
+  return ActorsOf(caller, dossier.intake_agency(), dossier.settling_agency()) != 0;
 }
 
 }  // namespace lgsp::dossiers

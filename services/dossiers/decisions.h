@@ -10,8 +10,17 @@
 #include "lgsp/auth/v1/caller.pb.h"
 #include "lgsp/dossiers/v1/dossiers.pb.h"
 #include "services/dossiers/catalogue.h"
+#include "services/dossiers/lifecycle.h"
 
 namespace lgsp::dossiers {
+
+// What surrounds a command on a dossier.
+struct Situation {
+  const Catalogue& catalogue;
+  // In what capacities it is given.
+  Actors actors;
+  absl::Time now;
+};
 
 // The dossier that a submission makes, all but its name: fields checked, text in NFC, agencies
 // found, revision 1.
@@ -19,19 +28,26 @@ absl::StatusOr<lgsp::dossiers::v1::Dossier> DecideSubmit(
     const Catalogue& catalogue, const lgsp::auth::v1::Caller& caller,
     const lgsp::dossiers::v1::SubmitDossierRequest& request, absl::Time now);
 
-// Each checks the state and changes the dossier; the revision grows by one. On error it is
-// unchanged. Acceptance fixes the due date: by the channel's one term, the row named, or the
-// officer's date.
-absl::Status DecideAccept(const Catalogue& catalogue,
-                          const lgsp::dossiers::v1::AcceptDossierRequest& request, absl::Time now,
+// Each checks the state and who gives the command, and changes the dossier; the revision grows by
+// one. On error it is unchanged. Those between acceptance and result: settlement.h.
+absl::Status DecideAccept(const Situation& situation,
+                          const lgsp::dossiers::v1::AcceptDossierRequest& request,
                           lgsp::dossiers::v1::Dossier& dossier);
-absl::Status DecideComplete(absl::Time now, lgsp::dossiers::v1::Dossier& dossier);
-absl::Status DecideReturn(absl::Time now, lgsp::dossiers::v1::Dossier& dossier);
-absl::Status DecideReject(const lgsp::dossiers::v1::RejectDossierRequest& request, absl::Time now,
+absl::Status DecideComplete(const Situation& situation, lgsp::dossiers::v1::Dossier& dossier);
+absl::Status DecideReturn(const Situation& situation, lgsp::dossiers::v1::Dossier& dossier);
+absl::Status DecideReject(const Situation& situation,
+                          const lgsp::dossiers::v1::RejectDossierRequest& request,
                           lgsp::dossiers::v1::Dossier& dossier);
 
 // True when the calling system acts for one of the dossier's agencies. A dossier of others does not
 // exist for it.
 bool Concerns(const lgsp::auth::v1::Caller& caller, const lgsp::dossiers::v1::Dossier& dossier);
+
+// What the decisions share: an instant in microseconds; text::Clean with a limit to the bytes too;
+// the step to the next state and revision.
+google::protobuf::Timestamp ToProto(absl::Time time);
+absl::StatusOr<std::string> CleanText(absl::string_view field, absl::string_view text, int min,
+                                      int max);
+void Advance(lgsp::dossiers::v1::Dossier::State next, lgsp::dossiers::v1::Dossier& dossier);
 
 }  // namespace lgsp::dossiers

@@ -1,58 +1,124 @@
 #include "services/dossiers/dossier_events.h"
 
+#include "google/protobuf/util/time_util.h"
 #include "lgsp/dossiers/v1/events.pb.h"
 
 namespace lgsp::dossiers {
+namespace {
 
-using lgsp::dossiers::v1::Dossier;
+using google::protobuf::Message;
+using google::protobuf::Timestamp;
+using google::protobuf::util::TimeUtil;
 
-std::unique_ptr<google::protobuf::Message> MakeEvent(const Dossier& dossier) {
-  switch (dossier.state()) {
-    case Dossier::SUBMITTED: {
-      auto event = std::make_unique<v1::DossierSubmitted>();
-      event->set_dossier(dossier.name());
-      event->set_procedure(dossier.procedure());
-      event->set_intake_agency(dossier.intake_agency());
-      event->set_settling_agency(dossier.settling_agency());
-      *event->mutable_submit_time() = dossier.submit_time();
-      return event;
-    }
-    case Dossier::ACCEPTED: {
-      auto event = std::make_unique<v1::DossierAccepted>();
-      event->set_dossier(dossier.name());
-      event->set_code(dossier.code());
-      event->set_procedure(dossier.procedure());
-      event->set_settling_agency(dossier.settling_agency());
-      *event->mutable_accept_time() = dossier.accept_time();
-      *event->mutable_due_time() = dossier.due().due_time();
-      return event;
-    }
-    case Dossier::COMPLETED: {
-      auto event = std::make_unique<v1::DossierCompleted>();
-      event->set_dossier(dossier.name());
-      event->set_code(dossier.code());
-      event->set_settling_agency(dossier.settling_agency());
-      *event->mutable_complete_time() = dossier.complete_time();
-      *event->mutable_due_time() = dossier.due().due_time();
-      return event;
-    }
-    case Dossier::RETURNED: {
-      auto event = std::make_unique<v1::DossierReturned>();
-      event->set_dossier(dossier.name());
-      event->set_code(dossier.code());
-      event->set_settling_agency(dossier.settling_agency());
-      *event->mutable_return_time() = dossier.return_time();
-      return event;
-    }
-    // REJECTED: no other state is entered.
-    default: {
-      auto event = std::make_unique<v1::DossierRejected>();
-      event->set_dossier(dossier.name());
-      event->set_settling_agency(dossier.settling_agency());
-      *event->mutable_reject_time() = dossier.reject_time();
-      return event;
-    }
+// An event that names the dossier, its code and its agency, and says when at `time`.
+template <typename Event>
+std::unique_ptr<Event> About(const Dossier& dossier, Timestamp* (Event::*time)(), absl::Time now) {
+  auto event = std::make_unique<Event>();
+  event->set_dossier(dossier.name());
+  event->set_code(dossier.code());
+  event->set_settling_agency(dossier.settling_agency());
+  *((*event).*time)() = TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(now));
+  return event;
+}
+
+// The same, with the due date where there is one.
+template <typename Event>
+std::unique_ptr<Event> WithDue(const Dossier& dossier, Timestamp* (Event::*time)(),
+                               absl::Time now) {
+  auto event = About(dossier, time, now);
+  if (dossier.has_due()) *event->mutable_due_time() = dossier.due().due_time();
+  return event;
+}
+
+std::unique_ptr<Message> Submitted(const Dossier& dossier) {
+  auto event = std::make_unique<v1::DossierSubmitted>();
+  event->set_dossier(dossier.name());
+  event->set_procedure(dossier.procedure());
+  event->set_intake_agency(dossier.intake_agency());
+  event->set_settling_agency(dossier.settling_agency());
+  *event->mutable_submit_time() = dossier.submit_time();
+  return event;
+}
+
+std::unique_ptr<Message> Rejected(const Dossier& dossier) {
+  auto event = std::make_unique<v1::DossierRejected>();
+  event->set_dossier(dossier.name());
+  event->set_settling_agency(dossier.settling_agency());
+  *event->mutable_reject_time() = dossier.reject_time();
+  return event;
+}
+
+std::unique_ptr<Message> SupplementAsked(const Dossier& dossier, absl::Time time) {
+  auto event = About(dossier, &v1::DossierSupplementAsked::mutable_ask_time, time);
+  *event->mutable_answer_deadline() = dossier.waits().rbegin()->answer_deadline();
+  return event;
+}
+
+std::unique_ptr<Message> WaitBegun(const Dossier& dossier, absl::Time time) {
+  auto event = About(dossier, &v1::DossierWaitBegun::mutable_begin_time, time);
+  event->set_waits_for(dossier.waits().rbegin()->kind());
+  return event;
+}
+
+std::unique_ptr<Message> Transferred(const Dossier& dossier, absl::Time time) {
+  auto event = About(dossier, &v1::DossierTransferred::mutable_transfer_time, time);
+  event->set_intake_agency(dossier.intake_agency());
+  return event;
+}
+
+std::unique_ptr<Message> Accepted(const Dossier& dossier, absl::Time time) {
+  auto event = WithDue(dossier, &v1::DossierAccepted::mutable_accept_time, time);
+  event->set_procedure(dossier.procedure());
+  return event;
+}
+
+std::unique_ptr<Message> Reappointed(const Dossier& dossier, absl::Time time) {
+  auto event = WithDue(dossier, &v1::DossierReappointed::mutable_reappoint_time, time);
+  *event->mutable_new_due_time() = dossier.reappointment().due_time();
+  return event;
+}
+
+}  // namespace
+
+std::unique_ptr<Message> MakeEvent(const Dossier& dossier, Command command, absl::Time time) {
+  switch (command) {
+    case Command::kSubmit:
+      return Submitted(dossier);
+    case Command::kAccept:
+      return Accepted(dossier, time);
+    case Command::kReject:
+      return Rejected(dossier);
+    case Command::kAskSupplement:
+      return SupplementAsked(dossier, time);
+    case Command::kAnswerSupplement:
+      return WithDue(dossier, &v1::DossierSupplementAnswered::mutable_answer_time, time);
+    case Command::kTransfer:
+      return Transferred(dossier, time);
+    case Command::kReceive:
+      return WithDue(dossier, &v1::DossierReceived::mutable_receive_time, time);
+    case Command::kStart:
+      return About(dossier, &v1::DossierStarted::mutable_start_time, time);
+    case Command::kWaitForPayment:
+    case Command::kWaitForAgency:
+      return WaitBegun(dossier, time);
+    case Command::kEndWait:
+      return WithDue(dossier, &v1::DossierWaitEnded::mutable_end_time, time);
+    case Command::kSign:
+      return About(dossier, &v1::DossierSigned::mutable_sign_time, time);
+    case Command::kReappoint:
+      return Reappointed(dossier, time);
+    case Command::kComplete:
+      return WithDue(dossier, &v1::DossierCompleted::mutable_complete_time, time);
+    case Command::kReturn:
+      return About(dossier, &v1::DossierReturned::mutable_return_time, time);
+    case Command::kWithdraw:
+      return About(dossier, &v1::DossierWithdrawn::mutable_withdraw_time, time);
+    case Command::kStop:
+      return About(dossier, &v1::DossierStopped::mutable_stop_time, time);
+    case Command::kExpire:
+      return About(dossier, &v1::DossierExpired::mutable_expire_time, time);
   }
+  return nullptr;
 }
 
 }  // namespace lgsp::dossiers

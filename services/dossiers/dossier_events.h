@@ -3,12 +3,15 @@
 
 #include <memory>
 
+#include "absl/time/time.h"
 #include "google/protobuf/message.h"
 #include "lgsp/dossiers/v1/dossiers.pb.h"
+#include "services/dossiers/lifecycle.h"
 
 namespace lgsp::dossiers {
 
-// The event of the state that `dossier` has just entered.
-std::unique_ptr<google::protobuf::Message> MakeEvent(const lgsp::dossiers::v1::Dossier& dossier);
+// The event of `command`, which took effect on `dossier` at `time`.
+std::unique_ptr<google::protobuf::Message> MakeEvent(const lgsp::dossiers::v1::Dossier& dossier,
+                                                     Command command, absl::Time time);
 
 }  // namespace lgsp::dossiers

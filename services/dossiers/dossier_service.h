@@ -9,12 +9,12 @@
 #include "absl/status/status.h"
 #include "lgsp/dossiers/v1/dossiers.grpc.pb.h"
 #include "libs/clock/clock.h"
-#include "libs/durable/commands.h"
 #include "libs/durable/subject_keys.h"
-#include "libs/events/outbox.h"
 #include "libs/rpc/server.h"
 #include "libs/sql/sql.h"
 #include "services/dossiers/catalogue.h"
+#include "services/dossiers/decisions.h"
+#include "services/dossiers/dossier_changes.h"
 #include "services/dossiers/dossier_store.h"
 
 namespace lgsp::dossiers {
@@ -27,6 +27,7 @@ class DossierService final : public lgsp::dossiers::v1::Dossiers::Service {
     const durable::SubjectKeys* subject_keys;
     const Catalogue* catalogue;
     const Clock* clock;
+    const DossierChanges* changes;
     // Called after every command that took effect: events and outward calls may have been added.
     std::function<void()> committed;
   };
@@ -47,12 +48,48 @@ class DossierService final : public lgsp::dossiers::v1::Dossiers::Service {
   grpc::Status RejectDossier(grpc::ServerContext* context,
                              const lgsp::dossiers::v1::RejectDossierRequest* request,
                              lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status AskSupplement(grpc::ServerContext* context,
+                             const lgsp::dossiers::v1::AskSupplementRequest* request,
+                             lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status AnswerSupplement(grpc::ServerContext* context,
+                                const lgsp::dossiers::v1::AnswerSupplementRequest* request,
+                                lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status TransferDossier(grpc::ServerContext* context,
+                               const lgsp::dossiers::v1::TransferDossierRequest* request,
+                               lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status ReceiveDossier(grpc::ServerContext* context,
+                              const lgsp::dossiers::v1::ReceiveDossierRequest* request,
+                              lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status StartDossier(grpc::ServerContext* context,
+                            const lgsp::dossiers::v1::StartDossierRequest* request,
+                            lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status BeginWait(grpc::ServerContext* context,
+                         const lgsp::dossiers::v1::BeginWaitRequest* request,
+                         lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status EndWait(grpc::ServerContext* context,
+                       const lgsp::dossiers::v1::EndWaitRequest* request,
+                       lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status SignDossier(grpc::ServerContext* context,
+                           const lgsp::dossiers::v1::SignDossierRequest* request,
+                           lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status ReappointDossier(grpc::ServerContext* context,
+                                const lgsp::dossiers::v1::ReappointDossierRequest* request,
+                                lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status WithdrawDossier(grpc::ServerContext* context,
+                               const lgsp::dossiers::v1::WithdrawDossierRequest* request,
+                               lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status StopDossier(grpc::ServerContext* context,
+                           const lgsp::dossiers::v1::StopDossierRequest* request,
+                           lgsp::dossiers::v1::Dossier* response) override;
   grpc::Status GetDossier(grpc::ServerContext* context,
                           const lgsp::dossiers::v1::GetDossierRequest* request,
                           lgsp::dossiers::v1::Dossier* response) override;
   grpc::Status ListDossiers(grpc::ServerContext* context,
                             const lgsp::dossiers::v1::ListDossiersRequest* request,
                             lgsp::dossiers::v1::ListDossiersResponse* response) override;
+  grpc::Status ExplainDueDate(grpc::ServerContext* context,
+                              const lgsp::dossiers::v1::ExplainDueDateRequest* request,
+                              lgsp::dossiers::v1::ExplainDueDateResponse* response) override;
   grpc::Status ListTransitions(grpc::ServerContext* context,
                                const lgsp::dossiers::v1::ListTransitionsRequest* request,
                                lgsp::dossiers::v1::ListTransitionsResponse* response) override;
@@ -60,8 +97,7 @@ class DossierService final : public lgsp::dossiers::v1::Dossiers::Service {
  private:
   // Runs a command in one transaction: repeated → its first answer; else `decide`, save, answer.
   template <typename Request>
-  grpc::Status RunCommand(grpc::ServerContext* context, absl::string_view method,
-                          const Request& request,
+  grpc::Status RunCommand(grpc::ServerContext* context, Command kind, const Request& request,
                           absl::FunctionRef<absl::StatusOr<LoadedDossier>(
                               sql::Transaction&, const lgsp::auth::v1::Caller&, absl::Time now)>
                               decide,
@@ -70,17 +106,14 @@ class DossierService final : public lgsp::dossiers::v1::Dossiers::Service {
   // A command on an existing dossier: load, check etag, `decide`, allocate the code.
   template <typename Request>
   grpc::Status RunChange(
-      grpc::ServerContext* context, absl::string_view method, const Request& request,
-      absl::FunctionRef<absl::Status(absl::Time now, lgsp::dossiers::v1::Dossier& dossier)> decide,
+      grpc::ServerContext* context, Command kind, const Request& request,
+      absl::FunctionRef<absl::Status(const Situation&, lgsp::dossiers::v1::Dossier& dossier)>
+          decide,
       lgsp::dossiers::v1::Dossier* response);
 
   // The dossier named, when it concerns the caller; else as if there were none.
   absl::StatusOr<LoadedDossier> LoadFor(sql::Transaction& tx, const lgsp::auth::v1::Caller& caller,
                                         absl::string_view field, absl::string_view name);
-
-  // Saves a decided command: dossier, history, event, outward call, answer.
-  absl::Status Save(sql::Transaction& tx, const rpc::CallContext& call,
-                    const durable::Command& command, LoadedDossier& loaded, absl::Time now);
 
   absl::Status CheckFilters(const lgsp::dossiers::v1::ListDossiersRequest& request) const;
 
@@ -95,9 +128,9 @@ class DossierService final : public lgsp::dossiers::v1::Dossiers::Service {
       sql::Transaction& tx, const lgsp::auth::v1::Caller& caller,
       const lgsp::dossiers::v1::ListDossiersRequest& request, absl::string_view after, int limit);
 
+  const DossierStore& store() const { return parts_.changes->store(); }
+
   const Parts parts_;
-  const DossierStore store_;
-  const events::Outbox outbox_;
 };
 
 }  // namespace lgsp::dossiers

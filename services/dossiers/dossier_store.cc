@@ -17,8 +17,6 @@ using lgsp::dossiers::v1::Dossier;
 using lgsp::dossiers::v1::PortalSync;
 using lgsp::dossiers::v1::Transition;
 
-constexpr char kCollection[] = "dossiers/";
-
 std::string SealContext(absl::string_view name) { return absl::StrCat("dossiers.sealed\n", name); }
 
 // Moves what is personal out of `dossier` into a message of its own; the parts of other tables are
@@ -31,6 +29,13 @@ Dossier TakePersonal(Dossier& dossier) {
   dossier.clear_applicant();
   dossier.clear_subject();
   dossier.clear_reject_reason();
+  personal.mutable_supplements()->Swap(dossier.mutable_supplements());
+  personal.set_close_reason(dossier.close_reason());
+  dossier.clear_close_reason();
+  if (dossier.has_reappointment()) {
+    personal.mutable_reappointment()->set_reason(dossier.reappointment().reason());
+    dossier.mutable_reappointment()->clear_reason();
+  }
   dossier.clear_etag();
   dossier.clear_portal_sync();
   return personal;
@@ -71,6 +76,8 @@ PortalSync ToPortalSync(const sql::Row& row, int column) {
 
 }  // namespace
 
+std::string IdOf(absl::string_view name) { return std::string(name.substr(name.find('/') + 1)); }
+
 std::string FormatCode(absl::string_view agency, absl::CivilDay day, int64_t sequence) {
   return absl::StrFormat("%s-%02d%02d%02d-%04d", agency, day.year() % 100, day.month(), day.day(),
                          sequence);
@@ -79,7 +86,7 @@ std::string FormatCode(absl::string_view agency, absl::CivilDay day, int64_t seq
 absl::StatusOr<LoadedDossier> DossierStore::Load(
     sql::Transaction& tx, absl::string_view id,
     absl::FunctionRef<bool(const Dossier& plain)> visible) const {
-  const std::string name = absl::StrCat(kCollection, id);
+  const std::string name = absl::StrCat(kCollection, "/", id);
   ASSIGN_OR_RETURN(
       const sql::Result found,
       aip::IsUuid(id)
@@ -155,6 +162,37 @@ absl::Status DossierStore::Update(sql::Transaction& tx, const LoadedDossier& loa
                   {"name", dossier.name()},
                   {"loaded", dossier.revision() - 1}}));
   return updated.changed == 1 ? absl::OkStatus() : sql::RevisionConflict();
+}
+
+absl::Status DossierStore::SetAnswerDeadline(sql::Transaction& tx, const Dossier& dossier) const {
+  const bool waits = !dossier.waits().empty() && !dossier.waits().rbegin()->has_end_time() &&
+                     dossier.waits().rbegin()->has_answer_deadline();
+  if (!waits) {
+    return tx
+        .Execute("DELETE FROM answer_deadlines WHERE dossier = :dossier",
+                 {{"dossier", dossier.name()}})
+        .status();
+  }
+  return tx
+      .Execute(
+          "INSERT INTO answer_deadlines (dossier, deadline) VALUES (:dossier, :deadline) "
+          "ON CONFLICT (dossier) DO UPDATE SET deadline = :deadline",
+          {{"dossier", dossier.name()},
+           {"deadline",
+            TimeUtil::TimestampToMicroseconds(dossier.waits().rbegin()->answer_deadline())}})
+      .status();
+}
+
+absl::StatusOr<std::vector<std::string>> DossierStore::OverdueAnswers(sql::Transaction& tx,
+                                                                      absl::Time now,
+                                                                      int limit) const {
+  ASSIGN_OR_RETURN(const sql::Result found,
+                   tx.Execute("SELECT dossier FROM answer_deadlines WHERE deadline < :now "
+                              "ORDER BY deadline LIMIT :limit",
+                              {{"now", now}, {"limit", limit}}));
+  std::vector<std::string> names;
+  for (const sql::Row& row : found.rows) names.push_back(row.Text(0));
+  return names;
 }
 
 absl::Status DossierStore::AddTransition(sql::Transaction& tx, const Dossier& dossier,

@@ -17,6 +17,11 @@
 
 namespace lgsp::dossiers {
 
+// Dossiers are `dossiers/<uuid>`.
+inline constexpr char kCollection[] = "dossiers";
+// `0197…` of `dossiers/0197…`.
+std::string IdOf(absl::string_view name);
+
 // A dossier with the data key that seals what is personal in it.
 struct LoadedDossier {
   lgsp::dossiers::v1::Dossier dossier;
@@ -45,6 +50,13 @@ class DossierStore {
 
   // Saves a dossier whose revision has grown by one; RevisionConflict() when another was faster.
   absl::Status Update(sql::Transaction& tx, const LoadedDossier& loaded) const;
+
+  // Keeps, or drops, until when the applicant of `dossier` has to answer.
+  absl::Status SetAnswerDeadline(sql::Transaction& tx,
+                                 const lgsp::dossiers::v1::Dossier& dossier) const;
+  // Names of dossiers whose answer is overdue at `now`, the longest first.
+  absl::StatusOr<std::vector<std::string>> OverdueAnswers(sql::Transaction& tx, absl::Time now,
+                                                          int limit) const;
 
   // One row of history: the state that `dossier` has entered.
   absl::Status AddTransition(sql::Transaction& tx, const lgsp::dossiers::v1::Dossier& dossier,

@@ -86,6 +86,36 @@ absl::Status StateForbidsCommand(absl::string_view state, absl::string_view comm
                       {{"state", state}, {"command", command}, {"allowed", allowed}});
 }
 
+absl::Status CommandNotYours(absl::string_view command, absl::string_view who) {
+  return MakeError(absl::StatusCode::kPermissionDenied, "COMMAND_NOT_YOURS",
+                   absl::StrCat("only ", who, " may ", command, " a dossier in this state"),
+                   {{"command", command}, {"who", who}});
+}
+
+absl::Status SupplementAskedAlready() {
+  return Precondition("SUPPLEMENT_ASKED_ALREADY",
+                      "one supplement request states everything: there has been one in this stage",
+                      {});
+}
+
+absl::Status SupplementItemsInvalid() {
+  return MakeFieldError("SUPPLEMENT_ITEMS_INVALID", "items",
+                        absl::StrCat("must be 1 to ", kMaxSupplementItems));
+}
+
+absl::Status SettledAtIntake() {
+  return Precondition("SETTLED_AT_INTAKE",
+                      "the intake agency settles it itself: there is nobody to transfer it to", {});
+}
+
+absl::Status WaitKindInvalid() {
+  return MakeFieldError("WAIT_KIND_INVALID", "kind", "must be PAYMENT or OTHER_AGENCY");
+}
+
+absl::Status ReappointedAlready() {
+  return Precondition("REAPPOINTED_ALREADY", "there is one new date at most, and it is given", {});
+}
+
 absl::Status TermAmbiguous(absl::string_view rows) {
   return Precondition(
       "TERM_AMBIGUOUS",
@@ -110,6 +140,21 @@ absl::Status DueTimeInvalid(absl::string_view what) {
 absl::Status CalendarMissing(int year) {
   return Precondition("CALENDAR_MISSING", absl::StrCat("no working days are on file for ", year),
                       {{"year", absl::StrCat(year)}});
+}
+
+absl::Status DueDateNotSet() {
+  return Precondition("DUE_DATE_NOT_SET", "the dossier is not accepted yet: it has no due date",
+                      {});
+}
+
+absl::Status LanguageUnknown() {
+  return MakeFieldError("LANGUAGE_UNKNOWN", "language_code", "must be vi or en");
+}
+
+absl::Status CatalogueInvalid(absl::string_view file, absl::string_view code,
+                              absl::string_view what) {
+  return MakeError(absl::StatusCode::kInvalidArgument, "CATALOGUE_INVALID",
+                   absl::StrCat(file, ": ", code, ": ", what), {{"file", file}, {"code", code}});
 }
 
 }  // namespace lgsp::dossiers

@@ -18,10 +18,21 @@ absl::Status SettlingAgencyNeeded(absl::string_view procedure);
 absl::Status SettlingAgencyWrong(absl::string_view agency);
 absl::Status StateForbidsCommand(absl::string_view state, absl::string_view command,
                                  absl::string_view allowed);
+absl::Status CommandNotYours(absl::string_view command, absl::string_view who);
+absl::Status SupplementAskedAlready();
+absl::Status SupplementItemsInvalid();
+absl::Status SettledAtIntake();
+absl::Status WaitKindInvalid();
+absl::Status ReappointedAlready();
 absl::Status TermAmbiguous(absl::string_view rows);
 absl::Status TermRowUnknown(absl::string_view rows);
 absl::Status DueTimeNeeded(absl::string_view procedure);
 absl::Status DueTimeInvalid(absl::string_view what);
 absl::Status CalendarMissing(int year);
+absl::Status DueDateNotSet();
+absl::Status LanguageUnknown();
+// Of a row of the catalogue's tables, found while loading.
+absl::Status CatalogueInvalid(absl::string_view file, absl::string_view code,
+                              absl::string_view what);
 
 }  // namespace lgsp::dossiers

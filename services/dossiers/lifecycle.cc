@@ -1,33 +1,106 @@
 #include "services/dossiers/lifecycle.h"
 
+#include <algorithm>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_join.h"
+#include "libs/auth/auth.h"
 #include "services/dossiers/errors.h"
 
 namespace lgsp::dossiers {
+namespace {
+
+constexpr char kHeadRole[] = "head";
+
+struct ActorName {
+  Actors actor;
+  absl::string_view name;
+};
+constexpr ActorName kActorNames[] = {
+    {kIntake, "the intake agency"},
+    {kProcessing, "the settling agency"},
+    {kHead, "an officer of the settling agency with the role head"},
+    {kApplicant, "the applicant, for whom the intake agency's systems speak"},
+    {kSystem, "the platform itself"},
+};
+
+std::string NamesOf(Actors actors) {
+  std::vector<absl::string_view> names;
+  for (const ActorName& one : kActorNames) {
+    if ((actors & one.actor) != 0) names.push_back(one.name);
+  }
+  return absl::StrJoin(names, " or ");
+}
+
+}  // namespace
 
 absl::string_view CommandName(Command command) {
   switch (command) {
+    case Command::kSubmit:
+      return "submit";
     case Command::kAccept:
       return "accept";
+    case Command::kReject:
+      return "reject";
+    case Command::kAskSupplement:
+      return "ask-supplement";
+    case Command::kAnswerSupplement:
+      return "answer-supplement";
+    case Command::kTransfer:
+      return "transfer";
+    case Command::kReceive:
+      return "receive";
+    case Command::kStart:
+      return "start";
+    case Command::kWaitForPayment:
+      return "wait-for-payment";
+    case Command::kWaitForAgency:
+      return "wait-for-agency";
+    case Command::kEndWait:
+      return "end-wait";
+    case Command::kSign:
+      return "sign";
+    case Command::kReappoint:
+      return "reappoint";
     case Command::kComplete:
       return "complete";
     case Command::kReturn:
       return "return";
-    case Command::kReject:
-      return "reject";
+    case Command::kWithdraw:
+      return "withdraw";
+    case Command::kStop:
+      return "stop";
+    case Command::kExpire:
+      return "expire";
   }
   return "";
 }
 
-absl::StatusOr<Dossier::State> Next(Dossier::State state, Command command) {
+Actors ActorsOf(const lgsp::auth::v1::Caller& caller, absl::string_view intake_agency,
+                absl::string_view settling_agency) {
+  Actors actors = 0;
+  if (auth::ActsFor(caller, intake_agency)) actors |= kIntake | kApplicant;
+  if (!auth::ActsFor(caller, settling_agency)) return actors;
+  actors |= kProcessing;
+  const auto& roles = caller.officer().roles();
+  const bool head = std::find(roles.begin(), roles.end(), kHeadRole) != roles.end();
+  return head && caller.officer().unit() == settling_agency ? actors | kHead : actors;
+}
+
+absl::StatusOr<Dossier::State> Next(Dossier::State state, Command command, Actors actors) {
   std::vector<absl::string_view> allowed;
+  Actors others = 0;
   for (const Step& step : kSteps) {
     if (step.from != state) continue;
-    if (step.command == command) return step.to;
-    allowed.push_back(CommandName(step.command));
+    const bool may = (step.by & actors) != 0;
+    if (step.command == command) {
+      if (may) return step.to;
+      others |= step.by;
+    }
+    if (may) allowed.push_back(CommandName(step.command));
   }
+  if (others != 0) return CommandNotYours(CommandName(command), NamesOf(others));
   return StateForbidsCommand(Dossier::State_Name(state), CommandName(command),
                              absl::StrJoin(allowed, ", "));
 }
@@ -37,9 +110,24 @@ int PortalStatus(Dossier::State state) {
     case Dossier::SUBMITTED:
       return 1;
     case Dossier::ACCEPTED:
+    case Dossier::TRANSFERRED:
       return 2;
     case Dossier::REJECTED:
       return 3;
+    case Dossier::IN_PROGRESS:
+    case Dossier::WAITING_AGENCY:
+    case Dossier::SIGNED:
+      return 4;
+    case Dossier::SUPPLEMENT_ASKED_AT_INTAKE:
+    case Dossier::SUPPLEMENT_ASKED:
+      return 5;
+    case Dossier::WAITING_PAYMENT:
+      return 6;
+    case Dossier::WITHDRAWN:
+      return 7;
+    case Dossier::STOPPED:
+    case Dossier::EXPIRED:
+      return 8;
     case Dossier::COMPLETED:
       return 9;
     case Dossier::RETURNED:

@@ -1,33 +1,120 @@
-// PURE: which command leads from which state to which.
+// PURE: which command leads from which state to which, and who may give it.
 #pragma once
 
+#include <cstdint>
+
 #include "absl/status/statusor.h"
+#include "lgsp/auth/v1/caller.pb.h"
 #include "lgsp/dossiers/v1/dossiers.pb.h"
 
 namespace lgsp::dossiers {
 
 using lgsp::dossiers::v1::Dossier;
 
-enum class Command { kAccept, kComplete, kReturn, kReject };
+// In what capacity a command is given; a caller may have several.
+using Actors = uint8_t;
+inline constexpr Actors kIntake = 1;
+inline constexpr Actors kProcessing = 2;
+// An officer of the settling agency with the role `head`.
+inline constexpr Actors kHead = 4;
+// Until persons have identities of their own, whoever acts for the intake speaks for them.
+inline constexpr Actors kApplicant = 8;
+// The service itself, when a limit has passed.
+inline constexpr Actors kSystem = 16;
+inline constexpr Actors kEverybody = 31;
+
+enum class Command {
+  // Leads to SUBMITTED, from nothing.
+  kSubmit,
+  kAccept,
+  kReject,
+  kAskSupplement,
+  kAnswerSupplement,
+  kTransfer,
+  kReceive,
+  kStart,
+  kWaitForPayment,
+  kWaitForAgency,
+  kEndWait,
+  kSign,
+  kReappoint,
+  kComplete,
+  kReturn,
+  kWithdraw,
+  kStop,
+  kExpire,
+};
 
 struct Step {
   Dossier::State from;
   Command command;
+  Actors by;
   Dossier::State to;
 };
 
 inline constexpr Step kSteps[] = {
-    {Dossier::SUBMITTED, Command::kAccept, Dossier::ACCEPTED},
-    {Dossier::SUBMITTED, Command::kReject, Dossier::REJECTED},
-    {Dossier::ACCEPTED, Command::kComplete, Dossier::COMPLETED},
-    {Dossier::COMPLETED, Command::kReturn, Dossier::RETURNED},
+    {Dossier::SUBMITTED, Command::kAccept, kIntake | kProcessing, Dossier::ACCEPTED},
+    {Dossier::SUBMITTED, Command::kReject, kIntake | kProcessing, Dossier::REJECTED},
+    {Dossier::SUBMITTED, Command::kAskSupplement, kIntake | kProcessing,
+     Dossier::SUPPLEMENT_ASKED_AT_INTAKE},
+    {Dossier::SUBMITTED, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
+
+    {Dossier::SUPPLEMENT_ASKED_AT_INTAKE, Command::kAnswerSupplement, kApplicant,
+     Dossier::SUBMITTED},
+    {Dossier::SUPPLEMENT_ASKED_AT_INTAKE, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
+    {Dossier::SUPPLEMENT_ASKED_AT_INTAKE, Command::kExpire, kSystem, Dossier::EXPIRED},
+
+    {Dossier::ACCEPTED, Command::kTransfer, kIntake, Dossier::TRANSFERRED},
+    {Dossier::ACCEPTED, Command::kStart, kProcessing, Dossier::IN_PROGRESS},
+    {Dossier::ACCEPTED, Command::kAskSupplement, kProcessing, Dossier::SUPPLEMENT_ASKED},
+    {Dossier::ACCEPTED, Command::kReappoint, kHead, Dossier::ACCEPTED},
+    // With immediate result there is nothing between.
+    {Dossier::ACCEPTED, Command::kComplete, kProcessing, Dossier::COMPLETED},
+    {Dossier::ACCEPTED, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
+    {Dossier::ACCEPTED, Command::kStop, kHead, Dossier::STOPPED},
+
+    {Dossier::TRANSFERRED, Command::kReceive, kProcessing, Dossier::IN_PROGRESS},
+    {Dossier::TRANSFERRED, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
+
+    {Dossier::IN_PROGRESS, Command::kAskSupplement, kProcessing, Dossier::SUPPLEMENT_ASKED},
+    {Dossier::IN_PROGRESS, Command::kWaitForPayment, kProcessing, Dossier::WAITING_PAYMENT},
+    {Dossier::IN_PROGRESS, Command::kWaitForAgency, kProcessing, Dossier::WAITING_AGENCY},
+    {Dossier::IN_PROGRESS, Command::kSign, kHead, Dossier::SIGNED},
+    {Dossier::IN_PROGRESS, Command::kReappoint, kHead, Dossier::IN_PROGRESS},
+    {Dossier::IN_PROGRESS, Command::kComplete, kProcessing, Dossier::COMPLETED},
+    {Dossier::IN_PROGRESS, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
+    {Dossier::IN_PROGRESS, Command::kStop, kHead, Dossier::STOPPED},
+
+    {Dossier::SUPPLEMENT_ASKED, Command::kAnswerSupplement, kApplicant, Dossier::IN_PROGRESS},
+    {Dossier::SUPPLEMENT_ASKED, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
+    {Dossier::SUPPLEMENT_ASKED, Command::kStop, kHead, Dossier::STOPPED},
+    {Dossier::SUPPLEMENT_ASKED, Command::kExpire, kSystem, Dossier::EXPIRED},
+
+    {Dossier::WAITING_PAYMENT, Command::kEndWait, kProcessing, Dossier::IN_PROGRESS},
+    {Dossier::WAITING_PAYMENT, Command::kReappoint, kHead, Dossier::WAITING_PAYMENT},
+    {Dossier::WAITING_PAYMENT, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
+    {Dossier::WAITING_PAYMENT, Command::kStop, kHead, Dossier::STOPPED},
+
+    {Dossier::WAITING_AGENCY, Command::kEndWait, kProcessing, Dossier::IN_PROGRESS},
+    {Dossier::WAITING_AGENCY, Command::kReappoint, kHead, Dossier::WAITING_AGENCY},
+    {Dossier::WAITING_AGENCY, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
+    {Dossier::WAITING_AGENCY, Command::kStop, kHead, Dossier::STOPPED},
+
+    // A decision exists: it can be neither withdrawn nor stopped (vietnam.md 0a.9).
+    {Dossier::SIGNED, Command::kComplete, kProcessing, Dossier::COMPLETED},
+    {Dossier::COMPLETED, Command::kReturn, kIntake | kProcessing, Dossier::RETURNED},
 };
 
-// `accept`, `complete` …
+// `accept`, `ask-supplement` …
 absl::string_view CommandName(Command command);
 
-// The state after `command`. FAILED_PRECONDITION STATE_FORBIDS_COMMAND, with what is allowed now.
-absl::StatusOr<Dossier::State> Next(Dossier::State state, Command command);
+// In what capacities `caller` may act on a dossier of these agencies; 0: it does not concern it.
+Actors ActorsOf(const lgsp::auth::v1::Caller& caller, absl::string_view intake_agency,
+                absl::string_view settling_agency);
+
+// The state after `command` of `actors`. FAILED_PRECONDITION STATE_FORBIDS_COMMAND with what is
+// allowed them now; PERMISSION_DENIED COMMAND_NOT_YOURS with who may.
+absl::StatusOr<Dossier::State> Next(Dossier::State state, Command command, Actors actors);
 
 // The national portal's status of a state (vietnam.md 1.3): 1 to 10.
 int PortalStatus(Dossier::State state);

@@ -2,51 +2,164 @@
 
 #include <catch2/catch.hpp>
 #include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "libs/status/status.h"
 
 namespace lgsp::dossiers {
 namespace {
 
-constexpr Command kCommands[] = {Command::kAccept, Command::kComplete, Command::kReturn,
-                                 Command::kReject};
+// The life cycle as it was agreed, in words: state, portal's status, then `command by actors >
+// state` (i intake, p processing, h head, a applicant, s system).
+constexpr absl::string_view kAgreed[] = {
+    "STATE_UNSPECIFIED 0",
+    "SUBMITTED 1: accept ip > ACCEPTED; reject ip > REJECTED; "
+    "ask-supplement ip > SUPPLEMENT_ASKED_AT_INTAKE; withdraw a > WITHDRAWN",
+    "SUPPLEMENT_ASKED_AT_INTAKE 5: answer-supplement a > SUBMITTED; withdraw a > WITHDRAWN; "
+    "expire s > EXPIRED",
+    "ACCEPTED 2: transfer i > TRANSFERRED; start p > IN_PROGRESS; "
+    "ask-supplement p > SUPPLEMENT_ASKED; reappoint h > ACCEPTED; complete p > COMPLETED; "
+    "withdraw a > WITHDRAWN; stop h > STOPPED",
+    "TRANSFERRED 2: receive p > IN_PROGRESS; withdraw a > WITHDRAWN",
+    "IN_PROGRESS 4: ask-supplement p > SUPPLEMENT_ASKED; wait-for-payment p > WAITING_PAYMENT; "
+    "wait-for-agency p > WAITING_AGENCY; sign h > SIGNED; reappoint h > IN_PROGRESS; "
+    "complete p > COMPLETED; withdraw a > WITHDRAWN; stop h > STOPPED",
+    "SUPPLEMENT_ASKED 5: answer-supplement a > IN_PROGRESS; withdraw a > WITHDRAWN; "
+    "stop h > STOPPED; expire s > EXPIRED",
+    "WAITING_PAYMENT 6: end-wait p > IN_PROGRESS; reappoint h > WAITING_PAYMENT; "
+    "withdraw a > WITHDRAWN; stop h > STOPPED",
+    "WAITING_AGENCY 4: end-wait p > IN_PROGRESS; reappoint h > WAITING_AGENCY; "
+    "withdraw a > WITHDRAWN; stop h > STOPPED",
+    "SIGNED 4: complete p > COMPLETED",
+    "COMPLETED 9: return ip > RETURNED",
+    "RETURNED 10",
+    "REJECTED 3",
+    "WITHDRAWN 7",
+    "STOPPED 8",
+    "EXPIRED 8",
+};
 
-TEST_CASE("lifecycle: every state and every command, allowed or refused with what is allowed") {
-  struct Row {
-    // Where accept, complete, return and reject lead; STATE_UNSPECIFIED: refused.
-    Dossier::State to[4];
-    absl::string_view allowed;
-    int portal;
-  };
-  constexpr Dossier::State kNo = Dossier::STATE_UNSPECIFIED;
-  const std::map<Dossier::State, Row> table = {
-      {Dossier::STATE_UNSPECIFIED, {{kNo, kNo, kNo, kNo}, "nothing", 0}},
-      {Dossier::SUBMITTED, {{Dossier::ACCEPTED, kNo, kNo, Dossier::REJECTED}, "accept, reject", 1}},
-      {Dossier::ACCEPTED, {{kNo, Dossier::COMPLETED, kNo, kNo}, "complete", 2}},
-      {Dossier::COMPLETED, {{kNo, kNo, Dossier::RETURNED, kNo}, "return", 9}},
-      {Dossier::RETURNED, {{kNo, kNo, kNo, kNo}, "nothing", 10}},
-      {Dossier::REJECTED, {{kNo, kNo, kNo, kNo}, "nothing", 3}},
-  };
-  REQUIRE(static_cast<int>(table.size()) == Dossier::State_descriptor()->value_count());
-  for (const auto& [state, row] : table) {
-    CHECK(PortalStatus(state) == row.portal);
-    for (size_t i = 0; i < std::size(kCommands); ++i) {
-      INFO(Dossier::State_Name(state) << " " << CommandName(kCommands[i]));
-      const auto next = Next(state, kCommands[i]);
-      if (row.to[i] != kNo) {
-        REQUIRE(next.ok());
-        CHECK(*next == row.to[i]);
-        continue;
-      }
-      CHECK(next.status().code() == absl::StatusCode::kFailedPrecondition);
-      CHECK(ErrorReason(next.status()) == "STATE_FORBIDS_COMMAND");
-      const std::string message(next.status().message());
-      CHECK(message.find(Dossier::State_Name(state)) != std::string::npos);
-      CHECK(message.find(std::string(CommandName(kCommands[i]))) != std::string::npos);
-      CHECK(message.find(absl::StrCat("allowed now: ", row.allowed)) != std::string::npos);
+const std::map<char, Actors> kLetters = {
+    {'i', kIntake}, {'p', kProcessing}, {'h', kHead}, {'a', kApplicant}, {'s', kSystem}};
+
+struct Way {
+  Actors by = 0;
+  std::string to;
+};
+struct Agreed {
+  int portal = 0;
+  std::map<std::string, Way> ways;
+};
+
+std::map<std::string, Agreed> ReadAgreed() {
+  std::map<std::string, Agreed> states;
+  for (const absl::string_view line : kAgreed) {
+    const std::vector<std::string> parts = absl::StrSplit(line, absl::MaxSplits(": ", 1));
+    const std::vector<std::string> head = absl::StrSplit(parts[0], ' ');
+    Agreed& agreed = states[head[0]];
+    agreed.portal = std::stoi(head[1]);
+    if (parts.size() == 1) continue;
+    for (const absl::string_view way : absl::StrSplit(parts[1], "; ")) {
+      const std::vector<std::string> words = absl::StrSplit(way, ' ');
+      REQUIRE(words.size() == 4);
+      Way& read = agreed.ways[words[0]];
+      for (const char letter : words[1]) read.by |= kLetters.at(letter);
+      read.to = words[3];
     }
   }
+  return states;
+}
+
+std::vector<Command> AllCommands() {
+  std::vector<Command> commands;
+  for (int i = 0; i <= static_cast<int>(Command::kExpire); ++i) {
+    commands.push_back(static_cast<Command>(i));
+  }
+  return commands;
+}
+
+void CheckRefused(const absl::Status& status, const std::string& state, absl::string_view command,
+                  const Agreed& agreed, Actors actors) {
+  const std::string message(status.message());
+  if (agreed.ways.contains(std::string(command))) {
+    CHECK(status.code() == absl::StatusCode::kPermissionDenied);
+    CHECK(ErrorReason(status) == "COMMAND_NOT_YOURS");
+    return;
+  }
+  CHECK(status.code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(ErrorReason(status) == "STATE_FORBIDS_COMMAND");
+  CHECK(absl::StrContains(message, state));
+  const std::string told = message.substr(message.find("allowed now: ") + 13);
+  std::set<std::string> allowed, expected;
+  for (const auto& [name, way] : agreed.ways) {
+    if ((way.by & actors) != 0) expected.insert(name);
+  }
+  if (told != "nothing") allowed = absl::StrSplit(told, ", ");
+  CHECK(allowed == expected);
+}
+
+TEST_CASE("lifecycle: every state, every command, every capacity") {
+  const auto states = ReadAgreed();
+  REQUIRE(static_cast<int>(states.size()) == Dossier::State_descriptor()->value_count());
+  for (const auto& [name, agreed] : states) {
+    Dossier::State state;
+    REQUIRE(Dossier::State_Parse(name, &state));
+    CHECK(PortalStatus(state) == agreed.portal);
+    for (const Command command : AllCommands()) {
+      for (const Actors actors : {kIntake, kProcessing, kHead, kApplicant, kSystem, kEverybody}) {
+        const std::string word(CommandName(command));
+        INFO(name << " " << word << " by " << static_cast<int>(actors));
+        const auto next = Next(state, command, actors);
+        const auto way = agreed.ways.find(word);
+        if (way != agreed.ways.end() && (way->second.by & actors) != 0) {
+          REQUIRE(next.ok());
+          CHECK(Dossier::State_Name(*next) == way->second.to);
+        } else {
+          CheckRefused(next.status(), name, word, agreed, actors);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("lifecycle: from every state that is not final an end can be reached") {
+  for (int start = Dossier::SUBMITTED; start <= Dossier::State_MAX; ++start) {
+    std::set<int> reached = {start};
+    for (size_t before = 0; before != reached.size();) {
+      before = reached.size();
+      for (const Step& step : kSteps) {
+        if (reached.contains(step.from)) reached.insert(step.to);
+      }
+    }
+    INFO(Dossier::State_Name(static_cast<Dossier::State>(start)));
+    const bool ends = reached.contains(Dossier::RETURNED) || reached.contains(Dossier::REJECTED) ||
+                      reached.contains(Dossier::WITHDRAWN) || reached.contains(Dossier::STOPPED) ||
+                      reached.contains(Dossier::EXPIRED);
+    CHECK(ends);
+  }
+}
+
+TEST_CASE("lifecycle: in what capacity a caller acts") {
+  lgsp::auth::v1::Caller caller;
+  const auto actors = [&] { return ActorsOf(caller, "H12.50.01", "H12.04"); };
+  CHECK(actors() == 0);
+  caller.add_agencies("H12.50.01");
+  CHECK(actors() == (kIntake | kApplicant));
+  caller.add_agencies("H12.04");
+  CHECK(actors() == (kIntake | kApplicant | kProcessing));
+  caller.mutable_officer()->add_roles("head");
+  CHECK((actors() & kHead) == 0);
+  caller.mutable_officer()->set_unit("H12.50.01");
+  CHECK((actors() & kHead) == 0);
+  caller.mutable_officer()->set_unit("H12.04");
+  CHECK((actors() & kHead) != 0);
+  CHECK((actors() & kSystem) == 0);
 }
 
 }  // namespace

@@ -11,6 +11,8 @@ inline constexpr int kMaxNameCharacters = 200;
 inline constexpr int kMaxSubjectCharacters = 1000;
 inline constexpr int kMaxReasonCharacters = 2000;
 inline constexpr int kMaxBasisCharacters = 500;
+inline constexpr int kMaxSupplementItems = 50;
+inline constexpr int kMaxSupplementItemCharacters = 500;
 // Vietnamese takes at most 5 bytes, decomposed; without a limit one character could carry any
 // number of marks.
 inline constexpr size_t kMaxBytesPerCharacter = 8;
@@ -38,6 +40,10 @@ inline constexpr int kPortalSyncThreads = 4;
 
 // How often expired answers are deleted.
 inline constexpr absl::Duration kSweepInterval = absl::Minutes(10);
+// How often dossiers are looked for whose applicants did not answer in time, and how many are
+// closed at once.
+inline constexpr absl::Duration kExpiryInterval = absl::Minutes(1);
+inline constexpr int kMaxExpired = 100;
 // How long calls under way may go on after SIGTERM.
 inline constexpr absl::Duration kDrainGrace = absl::Seconds(10);
 

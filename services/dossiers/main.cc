@@ -2,7 +2,6 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "libs/config/config.h"
-#include "libs/durable/calls.h"
 #include "libs/durable/periodic_job.h"
 #include "libs/durable/sweep.h"
 #include "libs/events/feed_service.h"
@@ -16,7 +15,6 @@
 #include "services/dossiers/limits.h"
 #include "services/dossiers/migrations.h"
 #include "services/dossiers/portal_client.h"
-#include "services/dossiers/portal_sync.h"
 
 ABSL_FLAG(std::string, config, "", "textproto of services/dossiers/config.proto");
 
@@ -42,27 +40,27 @@ absl::Status Serve(const std::string& config_file) {
   RETURN_IF_ERROR(events::EnsureEpoch(*db));
 
   ASSIGN_OR_RETURN(const auto gateway, rpc::Connect(config.rpc(), base, config.gateway()));
-  durable::CallWorker portal(
-      db.get(), &subject_keys, &clock, &metrics, PortalSyncOptions(),
-      [&](const durable::Call& call, absl::Time deadline) {
-        return CallPortal(gateway, call, deadline);
-      },
-      [&](auto& tx, const durable::Call& call, const durable::Outcome& outcome) {
-        return RecordPortalSync(tx, call, outcome, clock.CivilNow());
-      });
+  const auto portal = MakePortalWorker(db.get(), &subject_keys, &clock, &metrics, gateway);
   const durable::PeriodicJob sweep("sweep", kSweepInterval,
                                    [&] { return durable::Sweep(*db, clock); });
   events::FeedService feed(db.get(), "//dossiers.lgsp", &metrics);
-  DossierService service({db.get(), &subject_keys, &catalogue, &clock, [&] {
-                            feed.Notify();
-                            portal.Wake();
-                          }});
+  const DossierChanges changes(&catalogue, &subject_keys, &clock);
+  const auto committed = [&] {
+    feed.Notify();
+    portal->Wake();
+  };
+  const durable::PeriodicJob expiry("overdue answers", kExpiryInterval, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const bool expired, changes.ExpireSupplements(*db));
+    if (expired) committed();
+    return absl::OkStatus();
+  });
+  DossierService service({db.get(), &subject_keys, &catalogue, &clock, &changes, committed});
   ASSIGN_OR_RETURN(const auto server,
                    rpc::Server::Start(config.rpc(), base,
                                       {{v1::Dossiers::service_full_name(), &service},
                                        {events::v1::Feed::service_full_name(), &feed}},
                                       &metrics, &clock));
-  portal.Start();
+  portal->Start();
   log::Info("ready", {{"port", server->port()},
                       {"procedures", static_cast<int64_t>(catalogue.procedures().size())}});
   rpc::WaitForSignal();

@@ -4,6 +4,7 @@
 #include "libs/auth/auth.h"
 #include "libs/rpc/server.h"
 #include "libs/status/status.h"
+#include "services/dossiers/portal_sync.h"
 
 namespace lgsp::dossiers {
 namespace {
@@ -26,6 +27,21 @@ absl::Status CallPortal(const std::shared_ptr<grpc::Channel>& gateway, const dur
   lgsp::national::v1::SyncDossierResponse response;
   return rpc::FromGrpcStatus(
       lgsp::national::v1::Portal::NewStub(gateway)->SyncDossier(&context, request, &response));
+}
+
+std::unique_ptr<durable::CallWorker> MakePortalWorker(sql::Database* db,
+                                                      const durable::SubjectKeys* subject_keys,
+                                                      const Clock* clock,
+                                                      metrics::Registry* metrics,
+                                                      std::shared_ptr<grpc::Channel> gateway) {
+  return std::make_unique<durable::CallWorker>(
+      db, subject_keys, clock, metrics, PortalSyncOptions(),
+      [gateway = std::move(gateway)](const durable::Call& call, absl::Time deadline) {
+        return CallPortal(gateway, call, deadline);
+      },
+      [clock](sql::Transaction& tx, const durable::Call& call, const durable::Outcome& outcome) {
+        return RecordPortalSync(tx, call, outcome, clock->CivilNow());
+      });
 }
 
 }  // namespace lgsp::dossiers

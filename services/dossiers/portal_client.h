@@ -16,4 +16,11 @@ namespace lgsp::dossiers {
 absl::Status CallPortal(const std::shared_ptr<grpc::Channel>& gateway, const durable::Call& call,
                         absl::Time deadline);
 
+// Makes these calls and records their outcomes; everything given outlives it.
+std::unique_ptr<durable::CallWorker> MakePortalWorker(sql::Database* db,
+                                                      const durable::SubjectKeys* subject_keys,
+                                                      const Clock* clock,
+                                                      metrics::Registry* metrics,
+                                                      std::shared_ptr<grpc::Channel> gateway);
+
 }  // namespace lgsp::dossiers

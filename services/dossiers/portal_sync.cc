@@ -22,6 +22,24 @@ absl::string_view StepText(Dossier::State state) {
       return "Được tiếp nhận";
     case Dossier::REJECTED:
       return "Không được tiếp nhận";
+    case Dossier::TRANSFERRED:
+      return "Đã chuyển cơ quan giải quyết";
+    case Dossier::IN_PROGRESS:
+      return "Đang xử lý";
+    case Dossier::WAITING_AGENCY:
+      return "Chờ cơ quan phối hợp trả lời";
+    case Dossier::SIGNED:
+      return "Đã ký kết quả";
+    case Dossier::SUPPLEMENT_ASKED_AT_INTAKE:
+    case Dossier::SUPPLEMENT_ASKED:
+      return "Yêu cầu bổ sung giấy tờ";
+    case Dossier::WAITING_PAYMENT:
+      return "Yêu cầu thực hiện nghĩa vụ tài chính";
+    case Dossier::WITHDRAWN:
+      return "Công dân yêu cầu rút hồ sơ";
+    case Dossier::STOPPED:
+    case Dossier::EXPIRED:
+      return "Dừng xử lý";
     case Dossier::COMPLETED:
       return "Đã xử lý xong";
     case Dossier::RETURNED:
@@ -52,7 +70,12 @@ std::string AgencyName(const Catalogue& catalogue, const std::string& code) {
 void SetTimes(const Dossier& dossier, SyncDossierRequest& request) {
   *request.mutable_submit_time() = dossier.submit_time();
   if (dossier.has_accept_time()) *request.mutable_accept_time() = dossier.accept_time();
-  if (dossier.has_due()) *request.mutable_due_time() = dossier.due().due_time();
+  // What the applicant was told last.
+  if (dossier.has_reappointment()) {
+    *request.mutable_due_time() = dossier.reappointment().due_time();
+  } else if (dossier.has_due()) {
+    *request.mutable_due_time() = dossier.due().due_time();
+  }
   if (dossier.has_complete_time()) *request.mutable_complete_time() = dossier.complete_time();
   if (dossier.has_return_time()) *request.mutable_return_time() = dossier.return_time();
   if (dossier.has_reject_time()) *request.mutable_reject_time() = dossier.reject_time();
@@ -92,7 +115,8 @@ SyncDossierRequest ToPortal(const Catalogue& catalogue, const Dossier& dossier,
   request.set_settling_agency_name(AgencyName(catalogue, dossier.settling_agency()));
   request.set_intake_agency(dossier.intake_agency());
   request.set_portal_status(PortalStatus(dossier.state()));
-  request.set_remark(dossier.reject_reason());
+  request.set_remark(dossier.reject_reason().empty() ? dossier.close_reason()
+                                                     : dossier.reject_reason());
   for (const Transition& transition : transitions) {
     ProgressRow* row = request.add_progress();
     row->set_portal_status(PortalStatus(transition.state()));
@@ -109,7 +133,8 @@ absl::Status OrderPortalSync(sql::Transaction& tx, const Catalogue& catalogue,
                              const DossierStore& store, const LoadedDossier& loaded,
                              const Clock& clock) {
   const Dossier& dossier = loaded.dossier;
-  if (dossier.state() == Dossier::SUBMITTED) return absl::OkStatus();
+  // Filed here, it is known there from acceptance or refusal on.
+  if (!dossier.has_accept_time() && dossier.state() != Dossier::REJECTED) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::vector<Transition> transitions,
                    store.Transitions(tx, dossier.name()));
   durable::Call call;

@@ -23,8 +23,9 @@ absl::Time MondayMorning() {
 
 TestService::TestService()
     : platform_("rules { caller: 'gateway' service: 'lgsp.dossiers.v1.Dossiers' methods: '*' }"),
-      service_(
-          {&*database_.db, &database_.keys, &TheCatalogue(), &clock_, [this] { ++committed_; }}) {
+      changes_(&TheCatalogue(), &database_.keys, &clock_),
+      service_({&*database_.db, &database_.keys, &TheCatalogue(), &clock_, &changes_,
+                [this] { ++committed_; }}) {
   const std::string name(Dossiers::service_full_name());
   server_ = platform_.Start("dossiers", {{name, &service_}});
   stub_ = Dossiers::NewStub(platform_.ChannelOf("gateway", server_->port(), "dossiers"));
@@ -40,19 +41,6 @@ Dossier TestService::Submit(absl::string_view procedure, const lgsp::auth::v1::C
   INFO(dossier.status());
   REQUIRE(dossier.ok());
   return *dossier;
-}
-
-template <typename Request>
-Dossier TestService::Command(grpc::Status (Dossiers::Stub::*method)(grpc::ClientContext*,
-                                                                    const Request&, Dossier*),
-                             const Dossier& dossier, Request request) {
-  request.set_name(dossier.name());
-  request.set_request_id(NewRequestId());
-  request.set_etag(dossier.etag());
-  const auto changed = Call(method, request);
-  INFO(changed.status());
-  REQUIRE(changed.ok());
-  return *changed;
 }
 
 Dossier TestService::Accept(const Dossier& dossier) {

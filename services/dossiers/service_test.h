@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <catch2/catch.hpp>
 #include <memory>
 #include <string>
 
@@ -53,6 +54,21 @@ class TestService {
   absl::StatusOr<v1::Dossier> Get(const std::string& name,
                                   const lgsp::auth::v1::Caller& caller = CallerOf("H12.*"));
 
+  // Any other; must succeed.
+  template <typename Request>
+  v1::Dossier Command(grpc::Status (v1::Dossiers::Stub::*method)(grpc::ClientContext*,
+                                                                 const Request&, v1::Dossier*),
+                      const v1::Dossier& dossier, Request request = {},
+                      const lgsp::auth::v1::Caller& caller = CallerOf("H12.*")) {
+    request.set_name(dossier.name());
+    request.set_request_id(NewRequestId());
+    request.set_etag(dossier.etag());
+    const auto changed = Call(method, request, caller);
+    INFO(changed.status());
+    REQUIRE(changed.ok());
+    return *changed;
+  }
+
   // All events so far.
   std::vector<lgsp::events::v1::Event> Events();
   // How often the service said that it had committed.
@@ -60,22 +76,19 @@ class TestService {
 
   std::string NewRequestId();
   TestStore& database() { return database_; }
+  const DossierChanges& changes() const { return changes_; }
   FakeClock& clock() { return clock_; }
   v1::Dossiers::Stub& stub() { return *stub_; }
 
   static constexpr char kTraceparent[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
  private:
-  template <typename Request>
-  v1::Dossier Command(grpc::Status (v1::Dossiers::Stub::*method)(grpc::ClientContext*,
-                                                                 const Request&, v1::Dossier*),
-                      const v1::Dossier& dossier, Request request = {});
-
   testing::Platform platform_;
   FakeClock clock_{MondayMorning()};
   TestStore database_{sql::Database::Engine::kSqlite};
   std::atomic<int> committed_ = 0;
   std::atomic<int> request_ids_ = 0;
+  DossierChanges changes_;
   DossierService service_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<v1::Dossiers::Stub> stub_;

@@ -1,5 +1,6 @@
 #include "services/insights/dossier_counts.h"
 
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "google/protobuf/util/json_util.h"
 #include "google/protobuf/util/time_util.h"
@@ -39,22 +40,18 @@ absl::StatusOr<std::optional<StateEntered>> Read(const Event& event, absl::strin
 }  // namespace
 
 absl::StatusOr<std::optional<StateEntered>> ReadEvent(const Event& event) {
-  using namespace dossier_events;  // NOLINT: the five events of one package
-  if (event.type() == "lgsp.dossiers.v1.DossierSubmitted") {
-    return Read(event, "SUBMITTED", &DossierSubmitted::submit_time);
-  }
-  if (event.type() == "lgsp.dossiers.v1.DossierAccepted") {
-    return Read(event, "ACCEPTED", &DossierAccepted::accept_time);
-  }
-  if (event.type() == "lgsp.dossiers.v1.DossierCompleted") {
-    return Read(event, "COMPLETED", &DossierCompleted::complete_time);
-  }
-  if (event.type() == "lgsp.dossiers.v1.DossierReturned") {
-    return Read(event, "RETURNED", &DossierReturned::return_time);
-  }
-  if (event.type() == "lgsp.dossiers.v1.DossierRejected") {
-    return Read(event, "REJECTED", &DossierRejected::reject_time);
-  }
+  using namespace dossier_events;  // NOLINT: the events of one package
+  absl::string_view type = event.type();
+  if (!absl::ConsumePrefix(&type, "lgsp.dossiers.v1.Dossier")) return std::nullopt;
+  if (type == "Submitted") return Read(event, "SUBMITTED", &DossierSubmitted::submit_time);
+  if (type == "Accepted") return Read(event, "ACCEPTED", &DossierAccepted::accept_time);
+  if (type == "Completed") return Read(event, "COMPLETED", &DossierCompleted::complete_time);
+  if (type == "Returned") return Read(event, "RETURNED", &DossierReturned::return_time);
+  if (type == "Rejected") return Read(event, "REJECTED", &DossierRejected::reject_time);
+  if (type == "Withdrawn") return Read(event, "WITHDRAWN", &DossierWithdrawn::withdraw_time);
+  if (type == "Stopped") return Read(event, "STOPPED", &DossierStopped::stop_time);
+  if (type == "Expired") return Read(event, "EXPIRED", &DossierExpired::expire_time);
+  // The ways between acceptance and result are not counted.
   return std::nullopt;
 }
 

@@ -1,5 +1,5 @@
--- A dossier. `body` is the Dossier message without what is personal; `sealed` the personal part (applicant, subject, reason
--- of a refusal), encrypted with the dossier's data key. The columns beside them are what is searched by.
+-- A dossier. `body` is the Dossier message without what is personal; `sealed` the personal part (applicant, subject, reasons,
+-- what a supplement request asks for), encrypted with the dossier's data key. The columns beside them are what is searched by.
 CREATE TABLE dossiers (
   name TEXT NOT NULL PRIMARY KEY,
   revision BIGINT NOT NULL,
@@ -32,6 +32,13 @@ CREATE TABLE transitions (
   unit TEXT NOT NULL,
   PRIMARY KEY (dossier, revision)
 );
+
+-- Until when applicants have to answer a supplement request; civil time.
+CREATE TABLE answer_deadlines (
+  dossier TEXT NOT NULL PRIMARY KEY,
+  deadline BIGINT NOT NULL
+);
+CREATE INDEX answer_deadlines_deadline ON answer_deadlines (deadline);
 
 -- The last sequence number of each settling agency and local day (Circular 03/2025/TT-VPCP art. 13).
 CREATE TABLE dossier_codes (

@@ -6,55 +6,37 @@
 #include <tuple>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "libs/config/config.h"
 #include "libs/status/status.h"
+#include "libs/text/csv.h"
 
 namespace lgsp::cli {
 namespace {
 
 using Channel = dossiers::v1::Dossier::Channel;
 
-// A table whose first record names the columns.
-class Table {
- public:
-  static absl::StatusOr<Table> Read(absl::string_view path) {
-    ASSIGN_OR_RETURN(const std::string text, config::ReadFile(path));
-    Table table;
-    table.path_ = std::string(path);
-    table.records_ = ParseCsv(text);
-    if (table.records_.size() < 2) return table.Invalid("has no records");
-    return table;
-  }
+constexpr char kProceduresFile[] = "tthc.csv";
+constexpr char kTermsFile[] = "tthc_terms.csv";
+constexpr char kAgenciesFile[] = "camau_agencies.csv";
+constexpr char kDaysFile[] = "vn_civil_service_days_2021_2027.csv";
 
-  // The place of the column `name`.
-  absl::StatusOr<size_t> Column(absl::string_view name) const {
-    const auto& names = records_.front();
-    const auto found = std::find(names.begin(), names.end(), name);
-    if (found == names.end()) return Invalid(absl::StrCat("has no column ", name));
-    return static_cast<size_t>(found - names.begin());
-  }
+using Rows = std::vector<std::vector<std::string>>;
 
-  // Records after the first that have all columns.
-  template <typename Visit>
-  void ForEach(Visit visit) const {
-    for (size_t i = 1; i < records_.size(); ++i) {
-      if (records_[i].size() == records_.front().size()) visit(records_[i]);
-    }
-  }
+// The rows of a table, the columns as asked for.
+absl::StatusOr<Rows> ReadTable(absl::string_view folder, absl::string_view file,
+                               const std::vector<absl::string_view>& columns) {
+  ASSIGN_OR_RETURN(const std::string content, config::ReadFile(config::Resolve(folder, file)));
+  ASSIGN_OR_RETURN(text::CsvTable table, text::ParseCsv(file, content, columns));
+  return std::move(table.rows);
+}
 
-  absl::Status Invalid(absl::string_view what) const {
-    return MakeError(absl::StatusCode::kInvalidArgument, "CATALOG_INVALID",
-                     absl::StrCat(path_, ": ", what), {{"path", path_}});
-  }
-
- private:
-  std::string path_;
-  std::vector<std::vector<std::string>> records_;
-};
+absl::Status Lacks(absl::string_view file, absl::string_view what) {
+  return MakeError(absl::StatusCode::kInvalidArgument, "CATALOG_INVALID",
+                   absl::StrCat(file, " has no ", what), {{"file", file}});
+}
 
 Channel ParseChannel(absl::string_view name) {
   Channel channel = dossiers::v1::Dossier::CHANNEL_UNSPECIFIED;
@@ -63,79 +45,67 @@ Channel ParseChannel(absl::string_view name) {
 }
 
 absl::StatusOr<std::vector<Procedure>> ReadProcedures(absl::string_view folder) {
-  ASSIGN_OR_RETURN(const Table table, Table::Read(absl::StrCat(folder, "/tthc.csv")));
-  ASSIGN_OR_RETURN(const size_t code, table.Column("code"));
-  ASSIGN_OR_RETURN(const size_t level, table.Column("level"));
-  ASSIGN_OR_RETURN(const size_t scope, table.Column("scope"));
-  ASSIGN_OR_RETURN(const size_t agency, table.Column("sector_agency"));
-  ASSIGN_OR_RETURN(const size_t applicants, table.Column("applicants"));
-  ASSIGN_OR_RETURN(const size_t channels, table.Column("channels"));
+  ASSIGN_OR_RETURN(const Rows rows, ReadTable(folder, kProceduresFile,
+                                              {"code", "level", "scope", "sector_agency",
+                                               "applicants", "channels"}));
   std::vector<Procedure> procedures;
-  table.ForEach([&](const std::vector<std::string>& record) {
-    if (record[scope] != "HERE") return;
+  for (const auto& row : rows) {
+    if (row[2] != "HERE") continue;
     Procedure procedure;
-    procedure.code = record[code];
-    procedure.of_commune = record[level] == "Xã";
-    procedure.sector_agency = record[agency];
-    for (absl::string_view applicant : absl::StrSplit(record[applicants], '|')) {
+    procedure.code = row[0];
+    procedure.of_commune = row[1] == "Xã";
+    procedure.sector_agency = row[3];
+    for (const absl::string_view applicant : absl::StrSplit(row[4], '|')) {
       procedure.for_citizens |= applicant == "CITIZEN";
     }
-    for (absl::string_view channel : absl::StrSplit(record[channels], '|', absl::SkipEmpty())) {
+    for (const absl::string_view channel : absl::StrSplit(row[5], '|', absl::SkipEmpty())) {
       procedure.channels.push_back(ParseChannel(channel));
     }
     if (!procedure.channels.empty()) procedures.push_back(std::move(procedure));
-  });
-  if (procedures.empty()) return table.Invalid("has no procedure of scope HERE");
+  }
+  if (procedures.empty()) return Lacks(kProceduresFile, "procedure of scope HERE");
   return procedures;
 }
 
 absl::Status ReadTerms(absl::string_view folder, std::vector<Procedure>* procedures) {
   std::map<std::string, Procedure*> by_code;
   for (Procedure& procedure : *procedures) by_code[procedure.code] = &procedure;
-  ASSIGN_OR_RETURN(const Table table, Table::Read(absl::StrCat(folder, "/tthc_terms.csv")));
-  ASSIGN_OR_RETURN(const size_t code, table.Column("code"));
-  ASSIGN_OR_RETURN(const size_t row, table.Column("row"));
-  ASSIGN_OR_RETURN(const size_t channel, table.Column("channel"));
-  ASSIGN_OR_RETURN(const size_t term_class, table.Column("class"));
-  ASSIGN_OR_RETURN(const size_t amount, table.Column("amount"));
-  ASSIGN_OR_RETURN(const size_t unit, table.Column("unit"));
-  table.ForEach([&](const std::vector<std::string>& record) {
-    const auto procedure = by_code.find(record[code]);
+  ASSIGN_OR_RETURN(
+      const Rows rows,
+      ReadTable(folder, kTermsFile, {"code", "row", "channel", "class", "amount", "unit"}));
+  for (const auto& row : rows) {
+    const auto procedure = by_code.find(row[0]);
     Term term;
-    if (procedure == by_code.end() || !absl::SimpleAtoi(record[row], &term.row)) return;
-    term.channel = ParseChannel(record[channel]);
-    term.term_class = record[term_class];
-    term.amount = record[amount];
-    term.unit = record[unit];
+    if (procedure == by_code.end() || !absl::SimpleAtoi(row[1], &term.row)) continue;
+    term.channel = ParseChannel(row[2]);
+    term.term_class = row[3];
+    term.amount = row[4];
+    term.unit = row[5];
     procedure->second->terms.push_back(std::move(term));
-  });
+  }
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<std::string>> ReadCommunes(absl::string_view folder) {
-  ASSIGN_OR_RETURN(const Table table, Table::Read(absl::StrCat(folder, "/camau_agencies.csv")));
-  ASSIGN_OR_RETURN(const size_t code, table.Column("agency_code"));
-  ASSIGN_OR_RETURN(const size_t kind, table.Column("kind"));
+  ASSIGN_OR_RETURN(const Rows rows, ReadTable(folder, kAgenciesFile, {"agency_code", "kind"}));
   std::vector<std::string> communes;
-  table.ForEach([&](const std::vector<std::string>& record) {
-    if (record[kind] == "COMMUNE") communes.push_back(record[code]);
-  });
-  if (communes.empty()) return table.Invalid("has no commune");
+  for (const auto& row : rows) {
+    if (row[1] == "COMMUNE") communes.push_back(row[0]);
+  }
+  if (communes.empty()) return Lacks(kAgenciesFile, "commune");
   return communes;
 }
 
 absl::StatusOr<absl::CivilDay> ReadCalendarEnd(absl::string_view folder) {
-  ASSIGN_OR_RETURN(const Table table,
-                   Table::Read(absl::StrCat(folder, "/vn_civil_service_days_2021_2027.csv")));
-  ASSIGN_OR_RETURN(const size_t date, table.Column("date"));
+  ASSIGN_OR_RETURN(const Rows rows, ReadTable(folder, kDaysFile, {"date"}));
   int last_year = 0;
-  table.ForEach([&](const std::vector<std::string>& record) {
+  for (const auto& row : rows) {
     absl::CivilDay day;
-    if (absl::ParseCivilTime(record[date], &day)) {
+    if (absl::ParseCivilTime(row[0], &day)) {
       last_year = std::max(last_year, static_cast<int>(day.year()));
     }
-  });
-  if (last_year == 0) return table.Invalid("has no date");
+  }
+  if (last_year == 0) return Lacks(kDaysFile, "date");
   return absl::CivilDay(last_year, 12, 31);
 }
 
@@ -147,43 +117,19 @@ int DaysAtMost(const Term& term) {
     return 0;
   // Two weeks more than the longest run of days off (Tết).
   constexpr int kSlackDays = 24;
-  if (term.unit == "DAY") return static_cast<int>(amount) + kSlackDays;
   // A year has about 250 working days in 365.
-  if (term.unit == "WORKING_DAY") return static_cast<int>(amount * 1.5) + kSlackDays;
-  return 0;
+  constexpr double kDaysPerWorkingDay = 1.5;
+  constexpr int kHoursOfDay = 8;
+  const auto days = [&](double of_unit) { return static_cast<int>(amount * of_unit) + kSlackDays; };
+  if (term.unit == "DAY") return days(1);
+  if (term.unit == "WORKING_DAY") return days(kDaysPerWorkingDay);
+  if (term.unit == "MONTH") return days(31);
+  // More than a day and no whole days: a slip of the page, which an officer decides.
+  const bool slip = amount > 24 && static_cast<int>(amount) % kHoursOfDay != 0;
+  return term.unit == "HOUR" && !slip ? days(kDaysPerWorkingDay / kHoursOfDay) : 0;
 }
 
 }  // namespace
-
-std::vector<std::vector<std::string>> ParseCsv(absl::string_view text) {
-  std::vector<std::vector<std::string>> records;
-  size_t at = 0;
-  while (at < text.size()) {
-    if (text[at] == '#') {
-      const size_t end = text.find('\n', at);
-      at = end == absl::string_view::npos ? text.size() : end + 1;
-      continue;
-    }
-    std::vector<std::string> record(1);
-    bool quoted = false;
-    for (; at < text.size() && (quoted || text[at] != '\n'); ++at) {
-      const char c = text[at];
-      if (c == '"' && quoted && at + 1 < text.size() && text[at + 1] == '"') {
-        record.back().push_back('"');
-        ++at;
-      } else if (c == '"') {
-        quoted = !quoted;
-      } else if (c == ',' && !quoted) {
-        record.emplace_back();
-      } else if (c != '\r' || quoted) {
-        record.back().push_back(c);
-      }
-    }
-    ++at;
-    if (record.size() > 1 || !record.front().empty()) records.push_back(std::move(record));
-  }
-  return records;
-}
 
 absl::StatusOr<ProcedureCatalog> LoadProcedures(absl::string_view catalog_folder) {
   ProcedureCatalog catalog;

@@ -44,7 +44,7 @@ struct ProcedureCatalog {
   absl::CivilDay calendar_end;
 };
 
-// NOT_FOUND FILE_MISSING; INVALID_ARGUMENT CATALOG_INVALID (a missing column, no procedure).
+// NOT_FOUND FILE_MISSING; INVALID_ARGUMENT CSV_INVALID, CATALOG_INVALID (no procedure).
 absl::StatusOr<ProcedureCatalog> LoadProcedures(absl::string_view catalog_folder);
 
 // What an acceptance must say about the term.
@@ -59,8 +59,5 @@ struct TermChoice {
 };
 
 TermChoice ChooseTerm(const Procedure& procedure, dossiers::v1::Dossier::Channel channel);
-
-// The records of a CSV text (RFC 4180: quotes, doubled quotes), without lines that begin with `#`.
-std::vector<std::vector<std::string>> ParseCsv(absl::string_view text);
 
 }  // namespace lgsp::cli

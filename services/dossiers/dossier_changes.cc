@@ -1,0 +1,87 @@
+#include "services/dossiers/dossier_changes.h"
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "google/protobuf/util/time_util.h"
+#include "libs/log/log.h"
+#include "libs/status/status.h"
+#include "services/dossiers/dossier_events.h"
+#include "services/dossiers/limits.h"
+#include "services/dossiers/portal_sync.h"
+#include "services/dossiers/settlement.h"
+
+namespace lgsp::dossiers {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+using lgsp::auth::v1::Caller;
+
+// Who acts when a limit has passed.
+constexpr char kOurselves[] = "services/dossiers";
+
+}  // namespace
+
+absl::Status DossierChanges::Save(sql::Transaction& tx, Command command, const Caller& caller,
+                                  absl::string_view traceparent, absl::Time now,
+                                  LoadedDossier& loaded) const {
+  const Dossier& dossier = loaded.dossier;
+  if (command == Command::kSubmit) {
+    ASSIGN_OR_RETURN(loaded.key, store_.Insert(tx, dossier));
+  } else {
+    RETURN_IF_ERROR(store_.Update(tx, loaded));
+  }
+  // Most dossiers never wait for their applicant.
+  if (!dossier.waits().empty()) RETURN_IF_ERROR(store_.SetAnswerDeadline(tx, dossier));
+  RETURN_IF_ERROR(store_.AddTransition(tx, dossier, now, caller));
+  RETURN_IF_ERROR(OrderPortalSync(tx, *catalogue_, store_, loaded, *clock_));
+  const auto event = MakeEvent(dossier, command, now);
+  const std::set<std::string> audience = {dossier.intake_agency(), dossier.settling_agency()};
+  return outbox_.Add(tx, {dossier.name(),
+                          dossier.revision(),
+                          now,
+                          {audience.begin(), audience.end()},
+                          std::string(traceparent),
+                          event.get()});
+}
+
+absl::Status DossierChanges::Expire(sql::Database& db, const std::string& name) const {
+  Caller ourselves;
+  ourselves.set_system(kOurselves);
+  return db.Run([&](sql::Transaction& tx) -> absl::Status {
+    const absl::Time now = clock_->CivilNow();
+    ASSIGN_OR_RETURN(LoadedDossier loaded, store_.Load(tx, IdOf(name)));
+    Dossier& dossier = loaded.dossier;
+    // Answered since it was looked for, and maybe asked again.
+    const bool overdue =
+        !dossier.waits().empty() && dossier.waits().rbegin()->has_answer_deadline() &&
+        !dossier.waits().rbegin()->has_end_time() &&
+        TimeUtil::TimestampToMicroseconds(dossier.waits().rbegin()->answer_deadline()) <
+            absl::ToUnixMicros(now);
+    if (!overdue) return absl::OkStatus();
+    RETURN_IF_ERROR(DecideExpire({*catalogue_, kSystem, now}, dossier));
+    return Save(tx, Command::kExpire, ourselves, "", now, loaded);
+  });
+}
+
+absl::StatusOr<bool> DossierChanges::ExpireSupplements(sql::Database& db) const {
+  std::vector<std::string> names;
+  RETURN_IF_ERROR(db.Read([&](sql::Transaction& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(names, store_.OverdueAnswers(tx, clock_->CivilNow(), kMaxExpired));
+    return absl::OkStatus();
+  }));
+  bool expired = false;
+  for (const std::string& name : names) {
+    // One that cannot be must not keep the others.
+    const absl::Status status = Expire(db, name);
+    expired = expired || status.ok();
+    if (!status.ok()) {
+      log::Error("dossier without its answer cannot be closed",
+                 {{"dossier", name}, {"status", status}});
+    }
+  }
+  return expired;
+}
+
+}  // namespace lgsp::dossiers

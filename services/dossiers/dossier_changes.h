@@ -1,0 +1,45 @@
+// What goes with every change of a dossier, in its transaction: history, event, the order to tell
+// the portal.
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "lgsp/auth/v1/caller.pb.h"
+#include "libs/clock/clock.h"
+#include "libs/durable/periodic_job.h"
+#include "libs/events/outbox.h"
+#include "libs/sql/sql.h"
+#include "services/dossiers/catalogue.h"
+#include "services/dossiers/dossier_store.h"
+#include "services/dossiers/lifecycle.h"
+
+namespace lgsp::dossiers {
+
+// Stateless but for what it is made of; thread-safe.
+class DossierChanges {
+ public:
+  DossierChanges(const Catalogue* catalogue, const durable::SubjectKeys* subject_keys,
+                 const Clock* clock)
+      : catalogue_(catalogue), clock_(clock), store_(subject_keys), outbox_(clock) {}
+
+  // Saves what `command` of `caller` made of a dossier: a new one with its key, or one whose
+  // revision has grown by one. RevisionConflict() when another was faster.
+  absl::Status Save(sql::Transaction& tx, Command command, const lgsp::auth::v1::Caller& caller,
+                    absl::string_view traceparent, absl::Time now, LoadedDossier& loaded) const;
+
+  // Closes dossiers whose applicants did not answer in time; at most kMaxExpired. True when some
+  // were.
+  absl::StatusOr<bool> ExpireSupplements(sql::Database& db) const;
+
+  const DossierStore& store() const { return store_; }
+
+ private:
+  absl::Status Expire(sql::Database& db, const std::string& name) const;
+
+  const Catalogue* const catalogue_;
+  const Clock* const clock_;
+  const DossierStore store_;
+  const events::Outbox outbox_;
+};
+
+}  // namespace lgsp::dossiers

@@ -1,0 +1,172 @@
+#include "services/dossiers/due_decision.h"
+
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "google/protobuf/util/time_util.h"
+#include "libs/clock/clock.h"
+#include "libs/status/status.h"
+#include "services/dossiers/due_date.h"
+#include "services/dossiers/errors.h"
+#include "services/dossiers/limits.h"
+#include "services/dossiers/term.h"
+
+namespace lgsp::dossiers {
+namespace {
+
+using google::protobuf::Timestamp;
+using google::protobuf::util::TimeUtil;
+using lgsp::dossiers::v1::AcceptDossierRequest;
+using lgsp::dossiers::v1::DueDate;
+using lgsp::dossiers::v1::Wait;
+
+absl::Time FromProto(const Timestamp& time) {
+  return absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(time));
+}
+
+absl::StatusOr<DueDate> OfficersDue(const Procedure& procedure, const AcceptDossierRequest& request,
+                                    absl::Time now) {
+  if (!request.has_due_time()) return DueTimeNeeded(procedure.code);
+  ASSIGN_OR_RETURN(const absl::Time due_time, CheckDueTime(request.due_time(), now));
+  DueDate due;
+  *due.mutable_due_time() = ToProto(due_time);
+  ASSIGN_OR_RETURN(*due.mutable_basis(),
+                   CleanText("due_basis", request.due_basis(), 1, kMaxBasisCharacters));
+  return due;
+}
+
+// The term that holds for `channel`, which the procedure offers: so there is one. Not every term
+// can be computed.
+absl::StatusOr<PrintedTerm> ChooseTerm(const Procedure& procedure, Dossier::Channel channel,
+                                       int row) {
+  std::vector<PrintedTerm> terms;
+  std::vector<int> rows;
+  std::set<std::tuple<std::string, std::string, std::string>> different;
+  for (const PrintedTerm& term : procedure.terms) {
+    if (term.channel != channel) continue;
+    if (term.row == row) return term;
+    terms.push_back(term);
+    rows.push_back(term.row);
+    different.emplace(term.term_class, term.amount, term.unit);
+  }
+  if (row != 0) return TermRowUnknown(absl::StrJoin(rows, ", "));
+  if (different.size() > 1) return TermAmbiguous(absl::StrJoin(rows, ", "));
+  return terms.front();
+}
+
+// What is printed, as it is counted; nothing when an officer has to set the date.
+std::optional<Term> TermOf(absl::string_view amount, absl::string_view unit,
+                           const ProcedurePolicies& policies) {
+  auto term = PrintedTermOf(amount, unit);
+  if (!term.has_value() || !policies.consecutive_hours) return term;
+  for (Term::Part& part : term->parts) {
+    if (part.unit == Term::Unit::kHour) part.unit = Term::Unit::kConsecutiveHour;
+  }
+  return term;
+}
+
+// The waits since the clock began in which it stood.
+std::vector<Pause> PausesOf(const Dossier& dossier) {
+  std::vector<Pause> pauses;
+  for (const Wait& wait : dossier.waits()) {
+    if (!wait.clock_stands() || !wait.has_end_time()) continue;
+    if (FromProto(wait.begin_time()) < FromProto(dossier.start_time())) continue;
+    pauses.push_back({FromProto(wait.begin_time()), FromProto(wait.end_time()), wait.kind()});
+  }
+  return pauses;
+}
+
+// The due date of `dossier` by a term: since its start, without its pauses.
+absl::StatusOr<DueDate> CountTerm(const Situation& situation, const Term& term,
+                                  const Dossier& dossier) {
+  const ProcedurePolicies policies = situation.catalogue.policies().Of(dossier.procedure());
+  const DueRules rules{situation.catalogue.hours().Of(dossier.settling_agency()), policies.cut_off,
+                       PausesOf(dossier)};
+  return ComputeDue(situation.catalogue.calendar(), rules, term, FromProto(dossier.start_time()));
+}
+
+// `time`, `days` later, on a working day, at the same hour.
+absl::StatusOr<absl::Time> MoveByDays(const Calendar& calendar, absl::Time time, int64_t days) {
+  const absl::Duration hour = time - absl::FromCivil(VietnamDay(time), VietnamZone());
+  for (absl::CivilDay day = VietnamDay(time) + days;; ++day) {
+    if (!calendar.Knows(day.year())) return CalendarMissing(static_cast<int>(day.year()));
+    if (calendar.DayOf(day).works()) return absl::FromCivil(day, VietnamZone()) + hour;
+  }
+}
+
+// The due date after `days` that do not count, or anew where the term is computed.
+absl::Status CountAgain(const Situation& situation, int64_t days, Dossier& dossier) {
+  const DueDate before = dossier.due();
+  const auto term = TermOf(before.term_amount(), before.term_unit(),
+                           situation.catalogue.policies().Of(dossier.procedure()));
+  if (before.term_row() == 0 || !term.has_value()) {
+    ASSIGN_OR_RETURN(const absl::Time moved, MoveByDays(situation.catalogue.calendar(),
+                                                        FromProto(before.due_time()), days));
+    *dossier.mutable_due()->mutable_due_time() = ToProto(moved);
+  } else {
+    ASSIGN_OR_RETURN(*dossier.mutable_due(), CountTerm(situation, *term, dossier));
+    dossier.mutable_due()->set_term_row(before.term_row());
+    dossier.mutable_due()->set_term_amount(before.term_amount());
+    dossier.mutable_due()->set_term_unit(before.term_unit());
+  }
+  dossier.mutable_due()->set_suspended(false);
+  return absl::OkStatus();
+}
+
+int64_t DaysBetween(const Timestamp& from, absl::Time to) {
+  return VietnamDay(to) - VietnamDay(FromProto(from));
+}
+
+}  // namespace
+
+absl::StatusOr<absl::Time> CheckDueTime(const Timestamp& given, absl::Time now) {
+  // Not by TimeUtil: it aborts on a time out of range.
+  const absl::Time due_time = absl::FromUnixSeconds(given.seconds());
+  if (due_time <= now || due_time > now + kFarthestDueTime) {
+    return DueTimeInvalid("must be in the future, at most 10 years ahead");
+  }
+  return due_time;
+}
+
+absl::StatusOr<DueDate> DecideDue(const Situation& situation, const Procedure& procedure,
+                                  const AcceptDossierRequest& request, const Dossier& dossier) {
+  ASSIGN_OR_RETURN(const PrintedTerm printed,
+                   ChooseTerm(procedure, dossier.channel(), request.term_row()));
+  const auto term =
+      printed.term_class == "KNOWN"
+          ? TermOf(printed.amount, printed.unit, situation.catalogue.policies().Of(procedure.code))
+          : std::nullopt;
+  if (!term.has_value()) return OfficersDue(procedure, request, situation.now);
+  if (request.has_due_time()) return DueTimeInvalid("must not be given: the term is computed");
+  ASSIGN_OR_RETURN(DueDate due, CountTerm(situation, *term, dossier));
+  due.set_term_row(printed.row);
+  due.set_term_amount(printed.amount);
+  due.set_term_unit(printed.unit);
+  return due;
+}
+
+absl::StatusOr<absl::Time> AnswerDeadline(const Situation& situation, const Dossier& dossier) {
+  const ProcedurePolicies policies = situation.catalogue.policies().Of(dossier.procedure());
+  const auto term = ParseTerm(absl::StrCat(policies.supplement_working_days, " WORKING_DAY"));
+  const DueRules rules{situation.catalogue.hours().Of(dossier.settling_agency())};
+  ASSIGN_OR_RETURN(const DueDate due,
+                   ComputeDue(situation.catalogue.calendar(), rules, *term, situation.now));
+  return FromProto(due.due_time());
+}
+
+absl::Status RestartClock(const Situation& situation, Dossier& dossier) {
+  const int64_t days = DaysBetween(dossier.start_time(), situation.now);
+  *dossier.mutable_start_time() = ToProto(situation.now);
+  return CountAgain(situation, days, dossier);
+}
+
+absl::Status ResumeClock(const Situation& situation, Dossier& dossier) {
+  const Wait& wait = *dossier.waits().rbegin();
+  return CountAgain(situation, DaysBetween(wait.begin_time(), FromProto(wait.end_time())), dossier);
+}
+
+}  // namespace lgsp::dossiers

@@ -1,0 +1,59 @@
+// How the law's choices are made for a procedure, and the hours of agencies: data of
+// deploy/catalog, each row with what it rests on or the word "assumed". PURE.
+#pragma once
+
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "services/dossiers/due_date.h"
+#include "services/dossiers/working_hours.h"
+
+namespace lgsp::dossiers {
+
+// What holds for one procedure.
+struct ProcedurePolicies {
+  CutOff cut_off = CutOff::kNone;
+  // HOUR terms run by the clock: the protection of persons.
+  bool consecutive_hours = false;
+  // After a supplement the term begins again; else it goes on.
+  bool supplement_restarts = true;
+  // For the applicant's answer.
+  int supplement_working_days = 15;
+  // The clock stands while a payment, or another agency, is waited for.
+  bool payment_stops_clock = false;
+  bool agency_stops_clock = false;
+};
+
+// From procedure_policies.csv: procedure (or `*`), policy, value, basis. Immutable.
+class Policies {
+ public:
+  // INVALID_ARGUMENT CSV_INVALID; CATALOGUE_INVALID with file and procedure: a policy or value that
+  // is not known, one given twice, no basis.
+  static absl::StatusOr<Policies> FromCsv(absl::string_view name, absl::string_view content);
+
+  ProcedurePolicies Of(absl::string_view procedure) const;
+  // The codes of procedures that are named.
+  std::vector<std::string> Named() const;
+
+ private:
+  // `<procedure> <policy>` → value.
+  absl::flat_hash_map<std::string, std::string> values_;
+};
+
+// From working_hours.csv: agency (or `*`, which must be there), hours, basis. Immutable.
+class AgencyHours {
+ public:
+  // INVALID_ARGUMENT CSV_INVALID; CATALOGUE_INVALID with file and agency.
+  static absl::StatusOr<AgencyHours> FromCsv(absl::string_view name, absl::string_view content);
+
+  const WorkingHours& Of(absl::string_view agency) const;
+  // The codes of agencies that are named.
+  std::vector<std::string> Named() const;
+
+ private:
+  absl::flat_hash_map<std::string, WorkingHours> hours_;
+};
+
+}  // namespace lgsp::dossiers

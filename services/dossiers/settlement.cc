@@ -1,0 +1,194 @@
+#include "services/dossiers/settlement.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "google/protobuf/util/time_util.h"
+#include "libs/clock/clock.h"
+#include "libs/status/status.h"
+#include "services/dossiers/due_decision.h"
+#include "services/dossiers/errors.h"
+#include "services/dossiers/limits.h"
+
+namespace lgsp::dossiers {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+using lgsp::dossiers::v1::AskSupplementRequest;
+using lgsp::dossiers::v1::BeginWaitRequest;
+using lgsp::dossiers::v1::DayRun;
+using lgsp::dossiers::v1::ReappointDossierRequest;
+using lgsp::dossiers::v1::Reappointment;
+using lgsp::dossiers::v1::StopDossierRequest;
+using lgsp::dossiers::v1::SupplementItems;
+using lgsp::dossiers::v1::Wait;
+using lgsp::dossiers::v1::WithdrawDossierRequest;
+
+absl::Time FromProto(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(time));
+}
+
+// Changes a copy, which replaces the dossier only when nothing was wrong.
+template <typename Change>
+absl::Status Apply(const Situation& situation, Command command, Dossier& dossier, Change change) {
+  ASSIGN_OR_RETURN(const Dossier::State next, Next(dossier.state(), command, situation.actors));
+  Dossier changed = dossier;
+  RETURN_IF_ERROR(change(changed));
+  Advance(next, changed);
+  dossier.Swap(&changed);
+  return absl::OkStatus();
+}
+
+void BeginWaiting(const Situation& situation, DayRun::Kind kind, bool clock_stands,
+                  Dossier& dossier) {
+  Wait& wait = *dossier.add_waits();
+  wait.set_kind(kind);
+  *wait.mutable_begin_time() = ToProto(situation.now);
+  wait.set_clock_stands(clock_stands);
+  if (clock_stands) dossier.mutable_due()->set_suspended(true);
+}
+
+// Ends the wait that is open, if any.
+void EndWaiting(const Situation& situation, Dossier& dossier) {
+  if (dossier.waits().empty() || dossier.waits().rbegin()->has_end_time()) return;
+  *dossier.mutable_waits()->rbegin()->mutable_end_time() = ToProto(situation.now);
+}
+
+// Once before acceptance, once after it (Decree 61/2018 art. 17: everything at once).
+bool WasAskedInThisStage(const Dossier& dossier) {
+  return std::any_of(dossier.waits().begin(), dossier.waits().end(), [&](const Wait& wait) {
+    const bool at_intake = !dossier.has_accept_time() ||
+                           FromProto(wait.begin_time()) < FromProto(dossier.accept_time());
+    return wait.kind() == DayRun::SUPPLEMENT && at_intake == !dossier.has_accept_time();
+  });
+}
+
+// Ends a dossier without a result.
+absl::Status Close(const Situation& situation, std::string reason, Dossier& dossier) {
+  EndWaiting(situation, dossier);
+  if (dossier.has_due()) dossier.mutable_due()->set_suspended(false);
+  *dossier.mutable_close_time() = ToProto(situation.now);
+  dossier.set_close_reason(std::move(reason));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SupplementItems> CleanItems(const AskSupplementRequest& request) {
+  if (request.items().empty() || request.items_size() > kMaxSupplementItems) {
+    return SupplementItemsInvalid();
+  }
+  SupplementItems items;
+  for (const std::string& item : request.items()) {
+    ASSIGN_OR_RETURN(*items.add_items(), CleanText("items", item, 1, kMaxSupplementItemCharacters));
+  }
+  return items;
+}
+
+}  // namespace
+
+absl::Status DecideAskSupplement(const Situation& situation, const AskSupplementRequest& request,
+                                 Dossier& dossier) {
+  return Apply(situation, Command::kAskSupplement, dossier, [&](Dossier& d) -> absl::Status {
+    ASSIGN_OR_RETURN(SupplementItems items, CleanItems(request));
+    if (WasAskedInThisStage(d)) return SupplementAskedAlready();
+    ASSIGN_OR_RETURN(const absl::Time deadline, AnswerDeadline(situation, d));
+    BeginWaiting(situation, DayRun::SUPPLEMENT, d.has_accept_time(), d);
+    *d.mutable_waits()->rbegin()->mutable_answer_deadline() = ToProto(deadline);
+    *d.add_supplements() = std::move(items);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status DecideAnswerSupplement(const Situation& situation, Dossier& dossier) {
+  return Apply(situation, Command::kAnswerSupplement, dossier, [&](Dossier& d) -> absl::Status {
+    EndWaiting(situation, d);
+    if (!d.has_accept_time()) return absl::OkStatus();
+    const bool restarts = situation.catalogue.policies().Of(d.procedure()).supplement_restarts;
+    return restarts ? RestartClock(situation, d) : ResumeClock(situation, d);
+  });
+}
+
+absl::Status DecideTransfer(const Situation& situation, Dossier& dossier) {
+  return Apply(situation, Command::kTransfer, dossier, [&](Dossier& d) -> absl::Status {
+    return d.intake_agency() == d.settling_agency() ? SettledAtIntake() : absl::OkStatus();
+  });
+}
+
+absl::Status DecideReceive(const Situation& situation, Dossier& dossier) {
+  return Apply(situation, Command::kReceive, dossier,
+               [&](Dossier& d) { return RestartClock(situation, d); });
+}
+
+absl::Status DecideStart(const Situation& situation, Dossier& dossier) {
+  return Apply(situation, Command::kStart, dossier, [](Dossier&) { return absl::OkStatus(); });
+}
+
+absl::Status DecideBeginWait(const Situation& situation, const BeginWaitRequest& request,
+                             Dossier& dossier) {
+  const bool payment = request.kind() == DayRun::PAYMENT;
+  if (!payment && request.kind() != DayRun::OTHER_AGENCY) return WaitKindInvalid();
+  const Command command = payment ? Command::kWaitForPayment : Command::kWaitForAgency;
+  return Apply(situation, command, dossier, [&](Dossier& d) {
+    const ProcedurePolicies policies = situation.catalogue.policies().Of(d.procedure());
+    BeginWaiting(situation, request.kind(),
+                 payment ? policies.payment_stops_clock : policies.agency_stops_clock, d);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status DecideEndWait(const Situation& situation, Dossier& dossier) {
+  return Apply(situation, Command::kEndWait, dossier, [&](Dossier& d) {
+    EndWaiting(situation, d);
+    return d.waits().rbegin()->clock_stands() ? ResumeClock(situation, d) : absl::OkStatus();
+  });
+}
+
+absl::Status DecideSign(const Situation& situation, Dossier& dossier) {
+  return Apply(situation, Command::kSign, dossier, [&](Dossier& d) {
+    *d.mutable_sign_time() = ToProto(situation.now);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status DecideReappoint(const Situation& situation, const ReappointDossierRequest& request,
+                             Dossier& dossier) {
+  return Apply(situation, Command::kReappoint, dossier, [&](Dossier& d) -> absl::Status {
+    if (d.has_reappointment()) return ReappointedAlready();
+    ASSIGN_OR_RETURN(const absl::Time due_time, CheckDueTime(request.due_time(), situation.now));
+    const absl::Time first = FromProto(d.due().due_time());
+    if (due_time <= first) return DueTimeInvalid("must be after the due date");
+    Reappointment& appointment = *d.mutable_reappointment();
+    *appointment.mutable_due_time() = ToProto(due_time);
+    *appointment.mutable_time() = ToProto(situation.now);
+    // At the latest one day before the due date (vietnam.md 0a.9).
+    appointment.set_late(VietnamDay(situation.now) > VietnamDay(first) - 1);
+    ASSIGN_OR_RETURN(*appointment.mutable_reason(),
+                     CleanText("reason", request.reason(), 1, kMaxReasonCharacters));
+    return absl::OkStatus();
+  });
+}
+
+absl::Status DecideWithdraw(const Situation& situation, const WithdrawDossierRequest& request,
+                            Dossier& dossier) {
+  return Apply(situation, Command::kWithdraw, dossier, [&](Dossier& d) -> absl::Status {
+    ASSIGN_OR_RETURN(std::string reason,
+                     CleanText("reason", request.reason(), 1, kMaxReasonCharacters));
+    return Close(situation, std::move(reason), d);
+  });
+}
+
+absl::Status DecideStop(const Situation& situation, const StopDossierRequest& request,
+                        Dossier& dossier) {
+  return Apply(situation, Command::kStop, dossier, [&](Dossier& d) -> absl::Status {
+    ASSIGN_OR_RETURN(std::string reason,
+                     CleanText("reason", request.reason(), 1, kMaxReasonCharacters));
+    return Close(situation, std::move(reason), d);
+  });
+}
+
+absl::Status DecideExpire(const Situation& situation, Dossier& dossier) {
+  return Apply(situation, Command::kExpire, dossier,
+               [&](Dossier& d) { return Close(situation, "", d); });
+}
+
+}  // namespace lgsp::dossiers
