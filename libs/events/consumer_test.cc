@@ -103,7 +103,7 @@ TEST_CASE("effect, inbox and position are one transaction; an event has its effe
 }
 
 TEST_CASE("every event arrives once and in order, across restarts of the consumer") {
-  Publisher publisher;
+  Publisher publisher({}, 0, "", GENERATE(from_range(sql::kBothEngines)));
   Inbox inbox(GENERATE(from_range(kBothEngines)));
   constexpr int kRounds = 5, kEach = 60;
   for (int round = 0; round < kRounds; ++round) {

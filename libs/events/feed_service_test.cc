@@ -21,7 +21,7 @@ constexpr int kMuch = 1500;
 constexpr size_t kPadding = 4000;
 
 TEST_CASE("a follower gets what is there, then what comes, each once and in order") {
-  Publisher publisher(kNoPolling);
+  Publisher publisher(kNoPolling, 0, "", GENERATE(from_range(sql::kBothEngines)));
   publisher.PublishMany("dossiers/old", 3);
   Follower follower(publisher.ChannelOf("insights"));
   CHECK(follower.Events(3) == Range("dossiers/old", 1, 3));
@@ -41,7 +41,7 @@ TEST_CASE("a follower gets what is there, then what comes, each once and in orde
 }
 
 TEST_CASE("a long feed is sent without waiting for anybody") {
-  Publisher publisher(kNoPolling);
+  Publisher publisher(kNoPolling, 0, "", GENERATE(from_range(sql::kBothEngines)));
   publisher.PublishMany("dossiers/a", 1234);
   Follower follower(publisher.ChannelOf("insights"));
   CHECK(follower.Events(1234) == Range("dossiers/a", 1, 1234));

@@ -16,16 +16,64 @@ using lgsp::events::v1::Feed;
 using lgsp::events::v1::FollowRequest;
 using lgsp::events::v1::FollowResponse;
 
-Publisher::Publisher(FeedOptions options, int port, absl::string_view more_calls)
+OutboxFixture::OutboxFixture(sql::Database::Engine engine) : db(engine), outbox(&clock, engine) {
+  REQUIRE(db->Migrate(Migrations()).ok());
+  REQUIRE(EnsureEpoch(*db).ok());
+}
+
+absl::Status OutboxFixture::Add(sql::Transaction& tx, const std::string& subject, int64_t revision,
+                                const std::string& procedure) const {
+  lgsp::dossiers::v1::DossierSubmitted data;
+  data.set_dossier(subject);
+  data.set_procedure(procedure);
+  data.set_settling_agency("H12.01");
+  return outbox.Add(
+      tx, {subject, revision, clock.CivilNow(), {"H12.01", "H12.50.01"}, "00-abc-def-01", &data});
+}
+
+absl::Status OutboxFixture::AddOne(const std::string& subject, int64_t revision,
+                                   const std::string& procedure) {
+  return db->Run([&](sql::Transaction& tx) { return Add(tx, subject, revision, procedure); });
+}
+
+void OutboxFixture::Move() {
+  if (db->engine() != sql::Database::Engine::kPostgres) return;
+  // Its own thread moves too.
+  const Sequencer sequencer(&*db, &clock, &metrics, [] {});
+  REQUIRE(sql::Eventually([&] { return ReadInt(*db, "SELECT COUNT(*) FROM outbox") == 0; }));
+}
+
+lgsp::events::v1::Position OutboxFixture::Last() {
+  lgsp::events::v1::Position last;
+  REQUIRE(db->Read([&](sql::Transaction& tx) -> absl::Status {
+              ASSIGN_OR_RETURN(last, LastPosition(tx));
+              return absl::OkStatus();
+            }).ok());
+  return last;
+}
+
+std::vector<FollowResponse> OutboxFixture::Read(uint64_t after, int limit) {
+  std::vector<FollowResponse> out;
+  lgsp::events::v1::Position position = Last();
+  position.set_n(after);
+  REQUIRE(db->Read([&](sql::Transaction& tx) -> absl::Status {
+              ASSIGN_OR_RETURN(out, ReadFeed(tx, kSource, position, limit));
+              return absl::OkStatus();
+            }).ok());
+  return out;
+}
+
+Publisher::Publisher(FeedOptions options, int port, absl::string_view more_calls,
+                     sql::Database::Engine engine)
     : options_(options),
       port_(port),
       platform_(absl::StrCat(
           "rules { caller: 'insights' service: 'lgsp.events.v1.Feed' methods: 'Follow' }"
           "rules { caller: 'gateway' service: 'lgsp.events.v1.Feed' methods: 'Follow' }",
           more_calls)),
-      db_(sql::Database::Engine::kSqlite),
+      db_(engine),
       clock_(absl::FromUnixSeconds(1'900'000'000)),
-      outbox_(&clock_) {
+      outbox_(&clock_, engine) {
   REQUIRE(db_->Migrate(Migrations()).ok());
   REQUIRE(EnsureEpoch(*db_).ok());
   Start();
@@ -33,6 +81,8 @@ Publisher::Publisher(FeedOptions options, int port, absl::string_view more_calls
 
 void Publisher::Start() {
   feed_ = std::make_unique<FeedService>(&*db_, kSource, &platform_.metrics(), options_);
+  sequencer_ = std::make_unique<Sequencer>(&*db_, &clock_, &platform_.metrics(),
+                                           [this] { feed_->Notify(); });
   server_ = platform_.Start("dossiers", {{kFeed, feed_.get()}}, port_);
 }
 
@@ -41,6 +91,7 @@ void Publisher::Stop() {
   feed_->Stop();
   server_->Drain(sql::kPatience);
   server_.reset();
+  sequencer_.reset();
   feed_.reset();
 }
 

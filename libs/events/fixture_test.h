@@ -14,6 +14,7 @@
 #include "libs/events/consumer.h"
 #include "libs/events/feed_service.h"
 #include "libs/events/outbox.h"
+#include "libs/events/sequencer.h"
 #include "libs/sql/fixture_test.h"
 #include "libs/testing/platform.h"
 
@@ -25,6 +26,27 @@ inline constexpr char kSource[] = "//dossiers.lgsp";
 // Nothing but Notify moves this feed.
 inline constexpr FeedOptions kNoPolling = {.poll_interval = absl::Hours(1),
                                            .heartbeat = absl::Hours(1)};
+
+// The database of a publisher, without a server.
+class OutboxFixture {
+ public:
+  explicit OutboxFixture(sql::Database::Engine engine);
+
+  absl::Status Add(sql::Transaction& tx, const std::string& subject, int64_t revision,
+                   const std::string& procedure = "1.000001") const;
+  // In a transaction of its own.
+  absl::Status AddOne(const std::string& subject, int64_t revision,
+                      const std::string& procedure = "1.000001");
+  // On PostgreSQL: gives all events their positions, in this thread.
+  void Move();
+  lgsp::events::v1::Position Last();
+  std::vector<lgsp::events::v1::FollowResponse> Read(uint64_t after, int limit);
+
+  sql::TestDatabase db;
+  FakeClock clock{absl::FromUnixMicros(1'900'000'000'123'456)};
+  metrics::Registry metrics;
+  Outbox outbox;
+};
 
 struct TestEvent {
   std::string subject;
@@ -40,7 +62,8 @@ struct TestEvent {
 class Publisher {
  public:
   // `more_calls`: rules beside those of the feed, as in libs/rpc/calls.proto.
-  explicit Publisher(FeedOptions options = {}, int port = 0, absl::string_view more_calls = "");
+  explicit Publisher(FeedOptions options = {}, int port = 0, absl::string_view more_calls = "",
+                     sql::Database::Engine engine = sql::Database::Engine::kSqlite);
   ~Publisher() { Stop(); }
 
   // As main of a service does it.
@@ -71,6 +94,7 @@ class Publisher {
   FakeClock clock_;
   const Outbox outbox_;
   std::unique_ptr<FeedService> feed_;
+  std::unique_ptr<Sequencer> sequencer_;
   std::unique_ptr<rpc::Server> server_;
 };
 

@@ -20,24 +20,31 @@ absl::Status Outbox::Add(sql::Transaction& tx, const NewEvent& event) const {
                      "the event is too large or has no JSON form",
                      {{"type", event.data->GetDescriptor()->full_name()}});
   }
-  const std::string collection = event.subject.substr(0, event.subject.find('/'));
-  return tx
-      .Execute(
-          "INSERT INTO feed (position, id, aggregatetype, aggregateid, type, payload, revision, "
-          "time, audience, traceparent) VALUES ((SELECT COALESCE(MAX(position), 0) + 1 FROM feed), "
-          ":id, "
-          ":aggregatetype, :aggregateid, :type, :payload, :revision, :time, :audience, "
-          ":traceparent)",
+  const bool sequenced = engine_ == sql::Database::Engine::kPostgres;
+  ASSIGN_OR_RETURN(
+      const sql::Result added,
+      tx.Execute(
+          sequenced
+              ? "INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, revision, "
+                "time, audience, traceparent) SELECT :id, :aggregatetype, :aggregateid, :type, "
+                ":payload, :revision, :time, :audience, :traceparent WHERE NOT EXISTS (SELECT 1 "
+                "FROM feed WHERE aggregateid = :aggregateid AND revision = :revision)"
+              : "INSERT INTO feed (position, id, aggregatetype, aggregateid, type, payload, "
+                "revision, time, audience, traceparent) VALUES ((SELECT COALESCE(MAX(position), 0) "
+                "+ 1 FROM feed), :id, :aggregatetype, :aggregateid, :type, :payload, :revision, "
+                ":time, :audience, :traceparent)",
           {{"id", NewUuid(*clock_)},
-           {"aggregatetype", collection},
+           {"aggregatetype", event.subject.substr(0, event.subject.find('/'))},
            {"aggregateid", event.subject},
            {"type", event.data->GetDescriptor()->full_name()},
            {"payload", payload},
            {"revision", event.revision},
            {"time", event.time},
            {"audience", absl::StrJoin(event.audience, " ")},
-           {"traceparent", event.traceparent}})
-      .status();
+           {"traceparent", event.traceparent}}));
+  if (added.changed == 1) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kAlreadyExists, "EVENT_TOLD",
+                   "the aggregate has an event of this revision");
 }
 
 absl::StatusOr<Position> LastPosition(sql::Transaction& tx) {

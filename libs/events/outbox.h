@@ -35,7 +35,9 @@ inline constexpr size_t kMaxEventBytes = 64 << 10;
 // The only way to publish. Thread-safe, without state.
 class Outbox {
  public:
-  explicit Outbox(const Clock* clock) : clock_(clock) {}
+  // `engine`: of the database that it publishes from. On PostgreSQL an event comes into the feed by
+  // the Sequencer.
+  Outbox(const Clock* clock, sql::Database::Engine engine) : clock_(clock), engine_(engine) {}
 
   // ALREADY_EXISTS when the aggregate has an event of this revision; INVALID_ARGUMENT EVENT_INVALID
   // when it is too large or has no JSON form.
@@ -43,6 +45,7 @@ class Outbox {
 
  private:
   const Clock* const clock_;
+  const sql::Database::Engine engine_;
 };
 
 // Makes the epoch of this database, unless it has one.

@@ -1,5 +1,6 @@
--- The publishing side of libs/events. `feed` is the outbox and, on SQLite, the feed itself: the one writer gives positions
--- in commit order. Column names as in Debezium's outbox event router.
+-- The publishing side of libs/events; column names as in Debezium's outbox event router. On SQLite the one writer adds to
+-- `feed`, with positions in commit order, and `outbox` stays empty. On PostgreSQL writers add to `outbox`, and a sequencer
+-- moves what is committed to `feed`.
 CREATE TABLE feed (
   position BIGINT NOT NULL PRIMARY KEY,
   id TEXT NOT NULL,
@@ -19,3 +20,25 @@ CREATE TABLE feed_epoch (
   one SMALLINT NOT NULL PRIMARY KEY CHECK (one = 1),
   epoch BIGINT NOT NULL
 );
+
+CREATE TABLE outbox (
+  id TEXT NOT NULL PRIMARY KEY,
+  aggregatetype TEXT NOT NULL,
+  aggregateid TEXT NOT NULL,
+  type TEXT NOT NULL,
+  payload TEXT NOT NULL,
+  revision BIGINT NOT NULL,
+  time BIGINT NOT NULL,
+  audience TEXT NOT NULL,
+  traceparent TEXT NOT NULL
+);
+CREATE UNIQUE INDEX outbox_revision ON outbox (aggregateid, revision);
+CREATE INDEX outbox_order ON outbox (revision, id);
+
+-- One row: which process moves, until when (security time) the others leave it that.
+CREATE TABLE feed_sequencer (
+  one SMALLINT NOT NULL PRIMARY KEY CHECK (one = 1),
+  owner TEXT NOT NULL,
+  lease_until BIGINT NOT NULL
+);
+INSERT INTO feed_sequencer (one, owner, lease_until) VALUES (1, '', 0);

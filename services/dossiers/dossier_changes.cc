@@ -65,7 +65,8 @@ absl::Status DossierChanges::Expire(sql::Database& db, const std::string& name) 
   });
 }
 
-absl::StatusOr<bool> DossierChanges::ExpireSupplements(sql::Database& db) const {
+absl::Status DossierChanges::ExpireSupplements(sql::Database& db,
+                                               absl::FunctionRef<void()> committed) const {
   std::vector<std::string> names;
   RETURN_IF_ERROR(db.Read([&](sql::Transaction& tx) -> absl::Status {
     ASSIGN_OR_RETURN(names, store_.OverdueAnswers(tx, clock_->CivilNow(), kMaxExpired));
@@ -81,7 +82,8 @@ absl::StatusOr<bool> DossierChanges::ExpireSupplements(sql::Database& db) const 
                  {{"dossier", name}, {"status", status}});
     }
   }
-  return expired;
+  if (expired) committed();
+  return absl::OkStatus();
 }
 
 }  // namespace lgsp::dossiers

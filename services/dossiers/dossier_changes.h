@@ -2,11 +2,11 @@
 // the portal.
 #pragma once
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "lgsp/auth/v1/caller.pb.h"
 #include "libs/clock/clock.h"
-#include "libs/durable/periodic_job.h"
 #include "libs/events/outbox.h"
 #include "libs/sql/sql.h"
 #include "services/dossiers/catalogue.h"
@@ -18,18 +18,19 @@ namespace lgsp::dossiers {
 // Stateless but for what it is made of; thread-safe.
 class DossierChanges {
  public:
+  // `engine`: of the database that the dossiers are in.
   DossierChanges(const Catalogue* catalogue, const durable::SubjectKeys* subject_keys,
-                 const Clock* clock)
-      : catalogue_(catalogue), clock_(clock), store_(subject_keys), outbox_(clock) {}
+                 const Clock* clock, sql::Database::Engine engine)
+      : catalogue_(catalogue), clock_(clock), store_(subject_keys), outbox_(clock, engine) {}
 
   // Saves what `command` of `caller` made of a dossier: a new one with its key, or one whose
   // revision has grown by one. RevisionConflict() when another was faster.
   absl::Status Save(sql::Transaction& tx, Command command, const lgsp::auth::v1::Caller& caller,
                     absl::string_view traceparent, absl::Time now, LoadedDossier& loaded) const;
 
-  // Closes dossiers whose applicants did not answer in time; at most kMaxExpired. True when some
-  // were.
-  absl::StatusOr<bool> ExpireSupplements(sql::Database& db) const;
+  // Closes dossiers whose applicants did not answer in time; at most kMaxExpired. Calls `committed`
+  // when some were.
+  absl::Status ExpireSupplements(sql::Database& db, absl::FunctionRef<void()> committed) const;
 
   const DossierStore& store() const { return store_; }
 

@@ -6,6 +6,7 @@
 #include "libs/durable/sweep.h"
 #include "libs/events/feed_service.h"
 #include "libs/events/outbox.h"
+#include "libs/events/sequencer.h"
 #include "libs/log/log.h"
 #include "libs/rpc/channel.h"
 #include "libs/rpc/server.h"
@@ -44,16 +45,15 @@ absl::Status Serve(const std::string& config_file) {
   const durable::PeriodicJob sweep("sweep", kSweepInterval,
                                    [&] { return durable::Sweep(*db, clock); });
   events::FeedService feed(db.get(), "//dossiers.lgsp", &metrics);
-  const DossierChanges changes(&catalogue, &subject_keys, &clock);
+  const DossierChanges changes(&catalogue, &subject_keys, &clock, db->engine());
+  events::Sequencer sequencer(db.get(), &clock, &metrics, [&] { feed.Notify(); });
   const auto committed = [&] {
+    sequencer.Notify();
     feed.Notify();
     portal->Wake();
   };
-  const durable::PeriodicJob expiry("overdue answers", kExpiryInterval, [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const bool expired, changes.ExpireSupplements(*db));
-    if (expired) committed();
-    return absl::OkStatus();
-  });
+  const durable::PeriodicJob expiry("overdue answers", kExpiryInterval,
+                                    [&] { return changes.ExpireSupplements(*db, committed); });
   DossierService service({db.get(), &subject_keys, &catalogue, &clock, &changes, committed});
   ASSIGN_OR_RETURN(const auto server,
                    rpc::Server::Start(config.rpc(), base,

@@ -23,7 +23,7 @@ absl::Time MondayMorning() {
 
 TestService::TestService()
     : platform_("rules { caller: 'gateway' service: 'lgsp.dossiers.v1.Dossiers' methods: '*' }"),
-      changes_(&TheCatalogue(), &database_.keys, &clock_),
+      changes_(&TheCatalogue(), &database_.keys, &clock_, database_.db->engine()),
       service_({&*database_.db, &database_.keys, &TheCatalogue(), &clock_, &changes_,
                 [this] { ++committed_; }}) {
   const std::string name(Dossiers::service_full_name());
