@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <functional>
+#include <map>
 #include <set>
 
 #include "absl/strings/match.h"
@@ -61,7 +62,7 @@ std::map<std::string, absl::Status> TryAll(TestService& service, const Dossier& 
 }
 
 TEST_CASE("service: a dossier from submission to the returned result") {
-  TestService service;
+  TestService service(GENERATE(from_range(sql::kBothEngines)));
   Caller officer = CallerOf("H12.*");
   officer.mutable_officer()->set_id("cb-17");
   officer.mutable_officer()->set_unit("H12.50.01");
@@ -351,7 +352,7 @@ TEST_CASE("service: another agency's dossier does not exist") {
 }
 
 TEST_CASE("service: codes of many at once have no gap and none twice; midnight is Vietnam's") {
-  TestService service;
+  TestService service(GENERATE(from_range(sql::kBothEngines)));
   service.clock().Set(absl::FromCivil(absl::CivilSecond(2026, 11, 16, 23, 59, 59), VietnamZone()));
   constexpr int kThreads = 6;
   constexpr int kEach = 4;
@@ -383,8 +384,49 @@ TEST_CASE("service: codes of many at once have no gap and none twice; midnight i
   CHECK(service.Accept(before).code() == "H12.04-261117-0001");
 }
 
+// Each thread settles dossiers of its own, by one process or the other.
+absl::Status SettleSome(std::vector<TestService*> processes, int thread, int dossiers) {
+  for (int i = 0; i < dossiers; ++i) {
+    const auto process = [&](int step) -> TestService& {
+      return *processes[(thread + i + step) % processes.size()];
+    };
+    auto submit = SampleSubmission();
+    submit.set_request_id(process(0).NewRequestId());
+    ASSIGN_OR_RETURN(Dossier dossier, process(0).Call(&Stub::SubmitDossier, submit));
+    ASSIGN_OR_RETURN(
+        dossier, process(1).Call(&Stub::AcceptDossier, CommandOn<AcceptDossierRequest>(
+                                                           dossier, process(1).NewRequestId())));
+    ASSIGN_OR_RETURN(
+        dossier, process(2).Call(&Stub::CompleteDossier, CommandOn<CompleteDossierRequest>(
+                                                             dossier, process(2).NewRequestId())));
+  }
+  return absl::OkStatus();
+}
+
+TEST_CASE("service: two processes on one PostgreSQL: no code twice, no event lost or out of turn") {
+  TestService one(sql::Database::Engine::kPostgres);
+  TestService two(one);
+  constexpr int kThreads = 6, kEach = 15, kAll = kThreads * kEach;
+  sql::Crowd crowd(kThreads, [&](int thread) { return SettleSome({&one, &two}, thread, kEach); });
+  for (const absl::Status& status : crowd.Join()) {
+    INFO(status);
+    CHECK(status.ok());
+  }
+  auto& db = *one.database().db;
+  CHECK(sql::ReadInt(db, "SELECT COUNT(DISTINCT code) FROM dossiers") == kAll);
+  CHECK(sql::ReadInt(db, "SELECT last FROM dossier_codes") == kAll);
+  std::map<std::string, int64_t> revisions;
+  int told = 0;
+  for (const auto& event : one.Events()) {
+    ++told;
+    CHECK(event.revision() == ++revisions[event.subject()]);
+  }
+  CHECK(told == 3 * kAll);
+  CHECK(sql::ReadInt(db, "SELECT MAX(position) FROM feed") == 3 * kAll);
+}
+
 TEST_CASE("service: of two at once with one etag one is right; with one request id both are") {
-  TestService service;
+  TestService service(GENERATE(from_range(sql::kBothEngines)));
   const Dossier submitted = service.Submit();
   sql::Crowd acceptances(4, [&](int) {
     return service

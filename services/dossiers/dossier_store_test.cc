@@ -139,6 +139,13 @@ TEST_CASE("store: codes count per agency and day, without gaps, also when many a
     CHECK(*test.NextCode("H12.04", kMonday) == "H12.04-261116-0001");
     CHECK(*test.NextCode("H12.04", kMonday) == "H12.04-261116-0002");
     CHECK(*test.NextCode("H12.50.01", kMonday) == "H12.50.01-261116-0001");
+    // At least four digits: more when they are needed.
+    REQUIRE(test.NextCode("H12.09", kMonday).ok());
+    REQUIRE(
+        sql::RunOne(*test.db, "UPDATE dossier_codes SET last = 9998 WHERE agency = 'H12.09'").ok());
+    CHECK(*test.NextCode("H12.09", kMonday) == "H12.09-261116-9999");
+    CHECK(*test.NextCode("H12.09", kMonday) == "H12.09-261116-10000");
+    CHECK(*test.NextCode("H12.09", kMonday) == "H12.09-261116-10001");
     CHECK(*test.NextCode("H12.04", kMonday + 1) == "H12.04-261117-0001");
     CHECK(*test.NextCode("H12.04", kMonday) == "H12.04-261116-0003");
 

@@ -21,17 +21,31 @@ absl::Time MondayMorning() {
   return absl::FromCivil(absl::CivilMinute(2026, 11, 16, 9, 0), VietnamZone());
 }
 
-TestService::TestService()
+TestService::TestService(sql::Database::Engine engine)
+    : TestService(std::make_shared<TestStore>(engine), nullptr) {}
+
+TestService::TestService(const TestService& other)
+    : TestService(other.database_, other.database_->db.OpenAnother()) {}
+
+TestService::TestService(std::shared_ptr<TestStore> database, std::unique_ptr<sql::Database> own_db)
     : platform_("rules { caller: 'gateway' service: 'lgsp.dossiers.v1.Dossiers' methods: '*' }"),
-      changes_(&TheCatalogue(), &database_.keys, &clock_, database_.db->engine()),
-      service_({&*database_.db, &database_.keys, &TheCatalogue(), &clock_, &changes_,
-                [this] { ++committed_; }}) {
+      database_(std::move(database)),
+      own_db_(std::move(own_db)),
+      changes_(&TheCatalogue(), &database_->keys, &clock_, database_->db->engine()),
+      sequencer_(own_db_ == nullptr ? &*database_->db : own_db_.get(), &clock_, &metrics_, [] {}),
+      service_({own_db_ == nullptr ? &*database_->db : own_db_.get(), &database_->keys,
+                &TheCatalogue(), &clock_, &changes_, [this] {
+                  ++committed_;
+                  sequencer_.Notify();
+                }}) {
   const std::string name(Dossiers::service_full_name());
   server_ = platform_.Start("dossiers", {{name, &service_}});
   stub_ = Dossiers::NewStub(platform_.ChannelOf("gateway", server_->port(), "dossiers"));
 }
 
-std::string TestService::NewRequestId() { return absl::StrCat("request-", ++request_ids_); }
+std::string TestService::NewRequestId() {
+  return absl::StrCat("request-", reinterpret_cast<uintptr_t>(this), "-", ++request_ids_);
+}
 
 Dossier TestService::Submit(absl::string_view procedure, const lgsp::auth::v1::Caller& caller) {
   auto request = SampleSubmission();
@@ -66,8 +80,10 @@ absl::StatusOr<Dossier> TestService::Get(const std::string& name,
 }
 
 std::vector<lgsp::events::v1::Event> TestService::Events() {
+  sql::Database& db = *database_->db;
+  REQUIRE(sql::Eventually([&] { return sql::ReadInt(db, "SELECT COUNT(*) FROM outbox") == 0; }));
   std::vector<lgsp::events::v1::Event> events;
-  const absl::Status status = database_.db->Read([&](sql::Transaction& tx) -> absl::Status {
+  const absl::Status status = db.Read([&](sql::Transaction& tx) -> absl::Status {
     ASSIGN_OR_RETURN(const auto feed, events::ReadFeed(tx, "//dossiers.lgsp", {}, kAllEvents));
     for (const auto& response : feed) events.push_back(response.event());
     return absl::OkStatus();

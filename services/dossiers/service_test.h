@@ -11,6 +11,7 @@
 #include "lgsp/dossiers/v1/dossiers.grpc.pb.h"
 #include "lgsp/events/v1/feed.pb.h"
 #include "libs/auth/auth.h"
+#include "libs/events/sequencer.h"
 #include "libs/rpc/channel.h"
 #include "libs/status/status.h"
 #include "libs/testing/platform.h"
@@ -25,7 +26,9 @@ absl::Time MondayMorning();
 
 class TestService {
  public:
-  TestService();
+  explicit TestService(sql::Database::Engine engine = sql::Database::Engine::kSqlite);
+  // Another process of the service, on the data of `other`.
+  explicit TestService(const TestService& other);
 
   // Calls `method` as `caller`.
   template <typename Request, typename Response>
@@ -75,7 +78,7 @@ class TestService {
   int committed() const { return committed_; }
 
   std::string NewRequestId();
-  TestStore& database() { return database_; }
+  TestStore& database() { return *database_; }
   const DossierChanges& changes() const { return changes_; }
   FakeClock& clock() { return clock_; }
   v1::Dossiers::Stub& stub() { return *stub_; }
@@ -83,12 +86,18 @@ class TestService {
   static constexpr char kTraceparent[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
  private:
+  TestService(std::shared_ptr<TestStore> database, std::unique_ptr<sql::Database> own_db);
+
   testing::Platform platform_;
   FakeClock clock_{MondayMorning()};
-  TestStore database_{sql::Database::Engine::kSqlite};
+  std::shared_ptr<TestStore> database_;
+  // Null: database_->db.
+  std::unique_ptr<sql::Database> own_db_;
+  metrics::Registry metrics_;
   std::atomic<int> committed_ = 0;
   std::atomic<int> request_ids_ = 0;
   DossierChanges changes_;
+  events::Sequencer sequencer_;
   DossierService service_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<v1::Dossiers::Stub> stub_;
