@@ -90,6 +90,52 @@ class AnswersTest(ContractTest):
         history = stub.ListTransitions(pb.ListTransitionsRequest(parent=filed.name), timeout=20)
         self.assertEqual([(row.officer, row.unit) for row in history.transitions], [("can-bo-7", "H12.50.02")])
 
+    def command(self, method, request, dossier, officer="can-bo-7; H12.50.02; intake", **fields):
+        filled = request(name=dossier.name, request_id=request_id(), etag=dossier.etag, **fields)
+        return method(filled, timeout=foreign_client.CALL_SECONDS, metadata=[("lgsp-officer", officer)])
+
+    def test_the_long_way_and_the_portal_follows(self):
+        stub = self.dossiers("demo-onestop")
+        officer = [("lgsp-officer", "can-bo-7; H12.50.02; intake")]
+        filed = stub.SubmitDossier(submission(), timeout=20, metadata=officer)
+        dossier = self.command(stub.AcceptDossier, pb.AcceptDossierRequest, filed)
+        first_due = dossier.due.due_time.seconds
+        lines = stub.ExplainDueDate(pb.ExplainDueDateRequest(name=filed.name, language_code="en"), timeout=20).lines
+        self.assertRegex(lines[0], r"^Due: 17:00, \w+day \d{4}-\d\d-\d\d")
+        dossier = self.command(stub.AskSupplement, pb.AskSupplementRequest, dossier, items=["Bản sao giấy tờ"])
+        self.assertTrue(dossier.due.suspended)
+        dossier = self.command(stub.AnswerSupplement, pb.AnswerSupplementRequest, dossier)
+        self.assertEqual(list(dossier.supplements[0].items), ["Bản sao giấy tờ"])
+        dossier = self.command(stub.BeginWait, pb.BeginWaitRequest, dossier, kind=pb.DayRun.PAYMENT)
+        self.assertEqual(dossier.state, pb.Dossier.WAITING_PAYMENT)
+        dossier = self.command(stub.EndWait, pb.EndWaitRequest, dossier)
+        self.assertGreaterEqual(dossier.due.due_time.seconds, first_due)
+        refused = refusal(stub.SignDossier, pb.SignDossierRequest(
+            name=dossier.name, request_id=request_id(), etag=dossier.etag), metadata=officer)
+        self.assertEqual((refused.code, refused.reason), (grpc.StatusCode.PERMISSION_DENIED, "COMMAND_NOT_YOURS"))
+        dossier = self.command(stub.SignDossier, pb.SignDossierRequest, dossier, "lanh-dao-1; H12.50.02; head")
+        refused = refusal(stub.WithdrawDossier, pb.WithdrawDossierRequest(
+            name=dossier.name, request_id=request_id(), etag=dossier.etag, reason="Tôi đổi ý"), metadata=officer)
+        self.assertEqual((refused.code, refused.reason),
+                         (grpc.StatusCode.FAILED_PRECONDITION, "STATE_FORBIDS_COMMAND"))
+        dossier = self.command(stub.CompleteDossier, pb.CompleteDossierRequest, dossier)
+        dossier = self.command(stub.ReturnDossier, pb.ReturnDossierRequest, dossier)
+        self.assert_synced(stub, dossier)
+
+    def test_a_withdrawn_dossier_is_withdrawn_at_the_portal(self):
+        stub = self.dossiers("demo-onestop")
+        filed = stub.SubmitDossier(submission(), timeout=20, metadata=[("lgsp-officer", "cb; H12.50.02; intake")])
+        dossier = self.command(stub.AcceptDossier, pb.AcceptDossierRequest, filed)
+        dossier = self.command(stub.WithdrawDossier, pb.WithdrawDossierRequest, dossier, reason="Tôi đổi ý")
+        self.assertEqual((dossier.state, dossier.close_reason), (pb.Dossier.WITHDRAWN, "Tôi đổi ý"))
+        self.assert_synced(stub, dossier)
+
+    def assert_synced(self, stub, dossier):
+        def synced():
+            sync = stub.GetDossier(pb.GetDossierRequest(name=dossier.name), timeout=20).portal_sync
+            return sync.state == pb.PortalSync.SYNCED and sync.synced_revision == dossier.revision
+        platform_process.wait_until(synced, 30, "the portal follows")
+
     def test_decomposed_text_is_stored_composed(self):
         stub = self.dossiers("demo-commune")
         composed = "Trần Thị Mỹ Hậu ở Cà Mau"
