@@ -1,5 +1,6 @@
 #include "services/dossiers/portal_sync.h"
 
+#include "google/protobuf/util/time_util.h"
 #include "libs/clock/clock.h"
 #include "libs/status/status.h"
 #include "services/dossiers/lifecycle.h"
@@ -70,11 +71,12 @@ std::string AgencyName(const Catalogue& catalogue, const std::string& code) {
 void SetTimes(const Dossier& dossier, SyncDossierRequest& request) {
   *request.mutable_submit_time() = dossier.submit_time();
   if (dossier.has_accept_time()) *request.mutable_accept_time() = dossier.accept_time();
-  // What the applicant was told last.
-  if (dossier.has_reappointment()) {
-    *request.mutable_due_time() = dossier.reappointment().due_time();
-  } else if (dossier.has_due()) {
-    *request.mutable_due_time() = dossier.due().due_time();
+  if (dossier.has_due()) {
+    // The later one: the due date may have moved beyond the apology's date since.
+    const bool apology = dossier.has_reappointment() &&
+                         dossier.due().due_time() < dossier.reappointment().due_time();
+    *request.mutable_due_time() =
+        apology ? dossier.reappointment().due_time() : dossier.due().due_time();
   }
   if (dossier.has_complete_time()) *request.mutable_complete_time() = dossier.complete_time();
   if (dossier.has_return_time()) *request.mutable_return_time() = dossier.return_time();

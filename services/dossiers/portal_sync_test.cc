@@ -118,6 +118,33 @@ TEST_CASE("portal: a dossier refused before acceptance is known by its UUID") {
   CHECK(request.subject() == TheCatalogue().FindProcedure(kProvinceProcedure)->name);
 }
 
+TEST_CASE("portal: every state has its status and its words there") {
+  std::vector<Transition> transitions;
+  for (int state = Dossier::SUBMITTED; state <= Dossier::State_MAX; ++state) {
+    transitions.push_back(Step(static_cast<Dossier::State>(state), state, "cb-1", "H12.04"));
+  }
+  const SyncDossierRequest request = ToPortal(TheCatalogue(), SampleDossier(), transitions);
+  REQUIRE(request.progress_size() == static_cast<int>(transitions.size()));
+  for (const auto& row : request.progress()) {
+    CHECK(row.portal_status() >= 1);
+    CHECK(row.portal_status() <= 10);
+    CHECK_FALSE(row.content().empty());
+  }
+}
+
+TEST_CASE(
+    "portal: the date told is the later of the due date and the apology's; why it was closed") {
+  Dossier dossier = SampleDossier();
+  dossier.mutable_due()->mutable_due_time()->set_seconds(100);
+  dossier.mutable_reappointment()->mutable_due_time()->set_seconds(200);
+  dossier.set_close_reason("Tôi đổi ý");
+  const SyncDossierRequest apology = ToPortal(TheCatalogue(), dossier, {});
+  CHECK(apology.due_time().seconds() == 200);
+  CHECK(apology.remark() == "Tôi đổi ý");
+  dossier.mutable_due()->mutable_due_time()->set_seconds(300);
+  CHECK(ToPortal(TheCatalogue(), dossier, {}).due_time().seconds() == 300);
+}
+
 TEST_CASE("portal: channels and kinds keep their meaning") {
   Dossier dossier = Returned();
   const std::pair<Dossier::Channel, SyncDossierRequest::SubmissionChannel> channels[] = {
