@@ -226,7 +226,7 @@ Caller Head() {
 }
 
 TEST_CASE("service: the long way, told to the portal and in events, one for each step") {
-  TestService service;
+  TestService service(GENERATE(from_range(sql::kBothEngines)));
   Dossier dossier = service.Accept(service.Submit());
   dossier = service.Command(&Stub::TransferDossier, dossier);
   service.clock().Advance(absl::Hours(1));
@@ -279,7 +279,7 @@ TEST_CASE("service: what only the head may, nobody else may") {
 }
 
 TEST_CASE("service: without an answer in time a dossier is closed, once, by the platform itself") {
-  TestService service;
+  TestService service(GENERATE(from_range(sql::kBothEngines)));
   Dossier asked = service.Command(&Stub::AskSupplement, service.Submit(), Asking());
   Dossier answered = service.Command(
       &Stub::AnswerSupplement, service.Command(&Stub::AskSupplement, service.Submit(), Asking()));
