@@ -34,6 +34,7 @@ absl::StatusOr<DueDate> OfficersDue(const Procedure& procedure, const AcceptDoss
   ASSIGN_OR_RETURN(const absl::Time due_time, CheckDueTime(request.due_time(), now));
   DueDate due;
   *due.mutable_due_time() = ToProto(due_time);
+  due.set_officer_days(static_cast<int32_t>(VietnamDay(due_time) - VietnamDay(now)));
   ASSIGN_OR_RETURN(*due.mutable_basis(),
                    CleanText("due_basis", request.due_basis(), 1, kMaxBasisCharacters));
   return due;
@@ -89,36 +90,48 @@ absl::StatusOr<DueDate> CountTerm(const Situation& situation, const Term& term,
   return ComputeDue(situation.catalogue.calendar(), rules, term, FromProto(dossier.start_time()));
 }
 
-// `time`, `days` later, on a working day, at the same hour.
-absl::StatusOr<absl::Time> MoveByDays(const Calendar& calendar, absl::Time time, int64_t days) {
-  const absl::Duration hour = time - absl::FromCivil(VietnamDay(time), VietnamZone());
-  for (absl::CivilDay day = VietnamDay(time) + days;; ++day) {
-    if (!calendar.Knows(day.year())) return CalendarMissing(static_cast<int>(day.year()));
-    if (calendar.DayOf(day).works()) return absl::FromCivil(day, VietnamZone()) + hour;
+int64_t DaysBetween(absl::Time from, absl::Time to) { return VietnamDay(to) - VietnamDay(from); }
+
+// An officer's date again: as many days after the start as it was first, and those of the pauses
+// that began before it, on a working day at the same hour. It may lie years ahead: days of unknown
+// years are taken by their weekday.
+void CountOfficersDate(const Situation& situation, Dossier& dossier) {
+  DueDate& due = *dossier.mutable_due();
+  const absl::Time given = FromProto(due.due_time());
+  const absl::Duration hour = given - absl::FromCivil(VietnamDay(given), VietnamZone());
+  absl::CivilDay day = VietnamDay(FromProto(dossier.start_time())) + due.officer_days();
+  for (const Pause& pause : PausesOf(dossier)) {
+    if (VietnamDay(pause.from) <= day) day += DaysBetween(pause.from, pause.to);
   }
+  const Calendar& calendar = situation.catalogue.calendar();
+  while (!calendar.DayOf(day).works()) ++day;
+  *due.mutable_due_time() = ToProto(absl::FromCivil(day, VietnamZone()) + hour);
+  due.set_provisional(!calendar.Knows(day.year()) || calendar.IsProvisional(day.year()));
+  due.set_suspended(false);
 }
 
-// The due date after `days` that do not count, or anew where the term is computed.
-absl::Status CountAgain(const Situation& situation, int64_t days, Dossier& dossier) {
+// The due date anew, by what the dossier has been through. What happened must be recorded even when
+// it cannot be counted: then the date is left suspended and provisional.
+absl::Status CountAgain(const Situation& situation, Dossier& dossier) {
   const DueDate before = dossier.due();
   const auto term = TermOf(before.term_amount(), before.term_unit(),
                            situation.catalogue.policies().Of(dossier.procedure()));
   if (before.term_row() == 0 || !term.has_value()) {
-    ASSIGN_OR_RETURN(const absl::Time moved, MoveByDays(situation.catalogue.calendar(),
-                                                        FromProto(before.due_time()), days));
-    *dossier.mutable_due()->mutable_due_time() = ToProto(moved);
-  } else {
-    ASSIGN_OR_RETURN(*dossier.mutable_due(), CountTerm(situation, *term, dossier));
-    dossier.mutable_due()->set_term_row(before.term_row());
-    dossier.mutable_due()->set_term_amount(before.term_amount());
-    dossier.mutable_due()->set_term_unit(before.term_unit());
+    CountOfficersDate(situation, dossier);
+    return absl::OkStatus();
   }
-  dossier.mutable_due()->set_suspended(false);
+  absl::StatusOr<DueDate> due = CountTerm(situation, *term, dossier);
+  if (ErrorReason(due.status()) == "CALENDAR_MISSING") {
+    dossier.mutable_due()->set_suspended(true);
+    dossier.mutable_due()->set_provisional(true);
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(due.status());
+  due->set_term_row(before.term_row());
+  due->set_term_amount(before.term_amount());
+  due->set_term_unit(before.term_unit());
+  *dossier.mutable_due() = *std::move(due);
   return absl::OkStatus();
-}
-
-int64_t DaysBetween(const Timestamp& from, absl::Time to) {
-  return VietnamDay(to) - VietnamDay(FromProto(from));
 }
 
 }  // namespace
@@ -159,14 +172,12 @@ absl::StatusOr<absl::Time> AnswerDeadline(const Situation& situation, const Doss
 }
 
 absl::Status RestartClock(const Situation& situation, Dossier& dossier) {
-  const int64_t days = DaysBetween(dossier.start_time(), situation.now);
   *dossier.mutable_start_time() = ToProto(situation.now);
-  return CountAgain(situation, days, dossier);
+  return CountAgain(situation, dossier);
 }
 
 absl::Status ResumeClock(const Situation& situation, Dossier& dossier) {
-  const Wait& wait = *dossier.waits().rbegin();
-  return CountAgain(situation, DaysBetween(wait.begin_time(), FromProto(wait.end_time())), dossier);
+  return CountAgain(situation, dossier);
 }
 
 }  // namespace lgsp::dossiers

@@ -20,11 +20,11 @@ absl::StatusOr<lgsp::dossiers::v1::DueDate> DecideDue(
 absl::StatusOr<absl::Time> AnswerDeadline(const Situation& situation,
                                           const lgsp::dossiers::v1::Dossier& dossier);
 
-// The term begins again now. An officer's date moves by the days since the clock began.
+// The term begins again now; an officer's date is as many days after it as it was at first.
 absl::Status RestartClock(const Situation& situation, lgsp::dossiers::v1::Dossier& dossier);
 
 // The term goes on after the last wait, in which the clock stood. An officer's date moves by the
-// days of the wait.
+// days of the waits.
 absl::Status ResumeClock(const Situation& situation, lgsp::dossiers::v1::Dossier& dossier);
 
 // What an officer gave as a due date must be in the future, at most kFarthestDueTime ahead; whole

@@ -116,6 +116,10 @@ absl::Status ReappointedAlready() {
   return Precondition("REAPPOINTED_ALREADY", "there is one new date at most, and it is given", {});
 }
 
+absl::Status ClockStands() {
+  return Precondition("CLOCK_STANDS", "the clock stands: the due date will move anyway", {});
+}
+
 absl::Status TermAmbiguous(absl::string_view rows) {
   return Precondition(
       "TERM_AMBIGUOUS",

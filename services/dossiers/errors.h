@@ -24,6 +24,7 @@ absl::Status SupplementItemsInvalid();
 absl::Status SettledAtIntake();
 absl::Status WaitKindInvalid();
 absl::Status ReappointedAlready();
+absl::Status ClockStands();
 absl::Status TermAmbiguous(absl::string_view rows);
 absl::Status TermRowUnknown(absl::string_view rows);
 absl::Status DueTimeNeeded(absl::string_view procedure);

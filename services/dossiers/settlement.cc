@@ -25,6 +25,9 @@ using lgsp::dossiers::v1::SupplementItems;
 using lgsp::dossiers::v1::Wait;
 using lgsp::dossiers::v1::WithdrawDossierRequest;
 
+// What the applicant reads of a dossier that the platform closed.
+constexpr char kNoAnswer[] = "Người nộp không bổ sung hồ sơ trong thời hạn yêu cầu";
+
 absl::Time FromProto(const google::protobuf::Timestamp& time) {
   return absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(time));
 }
@@ -154,6 +157,8 @@ absl::Status DecideReappoint(const Situation& situation, const ReappointDossierR
                              Dossier& dossier) {
   return Apply(situation, Command::kReappoint, dossier, [&](Dossier& d) -> absl::Status {
     if (d.has_reappointment()) return ReappointedAlready();
+    // An apology for a date that moves by itself would be wasted: there is only one.
+    if (d.due().suspended()) return ClockStands();
     ASSIGN_OR_RETURN(const absl::Time due_time, CheckDueTime(request.due_time(), situation.now));
     const absl::Time first = FromProto(d.due().due_time());
     if (due_time <= first) return DueTimeInvalid("must be after the due date");
@@ -188,7 +193,7 @@ absl::Status DecideStop(const Situation& situation, const StopDossierRequest& re
 
 absl::Status DecideExpire(const Situation& situation, Dossier& dossier) {
   return Apply(situation, Command::kExpire, dossier,
-               [&](Dossier& d) { return Close(situation, "", d); });
+               [&](Dossier& d) { return Close(situation, kNoAnswer, d); });
 }
 
 }  // namespace lgsp::dossiers

@@ -103,9 +103,34 @@ TEST_CASE("settlement: an officer's date moves by the days that do not count") {
   CHECK(Rfc3339(dossier->due().due_time()) == "2026-11-16T11:30:00+07:00");
   CHECK(dossier->due().basis() == "Quyết định 1/QĐ");
   REQUIRE(DecideAskSupplement(By(At(11, 9, 9)), Asking(), *dossier).ok());
-  // It begins again eight days after it began.
+  // It begins again: ten days, as at first.
   REQUIRE(DecideAnswerSupplement(By(At(11, 10, 9)), *dossier).ok());
-  CHECK(Rfc3339(dossier->due().due_time()) == "2026-11-25T11:30:00+07:00");
+  CHECK(Rfc3339(dossier->due().due_time()) == "2026-11-20T11:30:00+07:00");
+}
+
+TEST_CASE("settlement: what happened is recorded even when the calendar ends") {
+  auto request = SampleSubmission();
+  request.set_procedure(kOfficerProcedure);
+  auto officers = DecideSubmit(TheCatalogue(), CallerOf("H12.*"), request, At(11, 2, 9));
+  REQUIRE(officers.ok());
+  AcceptDossierRequest accept;
+  accept.mutable_due_time()->set_seconds(
+      absl::ToUnixSeconds(absl::FromCivil(absl::CivilMinute(2029, 1, 15, 17, 0), VietnamZone())));
+  accept.set_due_basis("Quyết định 1/QĐ");
+  REQUIRE(DecideAccept(By(At(11, 2, 9)), accept, *officers).ok());
+  REQUIRE(DecideTransfer(By(At(11, 2, 10)), *officers).ok());
+  REQUIRE(DecideReceive(By(At(11, 3, 10)), *officers).ok());
+  CHECK(officers->due().provisional());
+  CHECK(Rfc3339(officers->due().due_time()) == "2029-01-16T17:00:00+07:00");
+
+  const absl::Time end_of_file =
+      absl::FromCivil(absl::CivilMinute(2027, 12, 30, 9, 0), VietnamZone());
+  Dossier computed = Accepted();
+  REQUIRE(DecideAskSupplement(By(At(11, 4, 10)), Asking(), computed).ok());
+  REQUIRE(DecideAnswerSupplement(By(end_of_file), computed).ok());
+  CHECK(computed.state() == Dossier::IN_PROGRESS);
+  CHECK(computed.due().suspended());
+  CHECK(computed.due().provisional());
 }
 
 TEST_CASE("settlement: outside the settling agency the clock begins with its receipt") {
@@ -166,6 +191,12 @@ TEST_CASE("settlement: one apology, with a later date; late unless a day before"
   CHECK(Rfc3339(in_time.due().due_time()) == "2026-11-09T17:00:00+07:00");
   CHECK(Rfc3339(in_time.reappointment().due_time()) == "2026-11-12T17:00:00+07:00");
   CHECK(ErrorReason(reappoint(At(11, 8, 23), At(11, 13, 17), in_time)) == "REAPPOINTED_ALREADY");
+  Dossier waiting = Accepted();
+  REQUIRE(DecideStart(By(At(11, 2, 10)), waiting).ok());
+  BeginWaitRequest payment;
+  payment.set_kind(DayRun::PAYMENT);
+  REQUIRE(DecideBeginWait(By(At(11, 4, 10)), payment, waiting).ok());
+  CHECK(ErrorReason(reappoint(At(11, 5, 9), At(11, 12, 17), waiting)) == "CLOCK_STANDS");
   Dossier late = Accepted();
   REQUIRE(reappoint(At(11, 9, 0), At(11, 12, 17), late).ok());
   CHECK(late.reappointment().late());
