@@ -80,6 +80,10 @@ absl::Status DossierChanges::ExpireSupplements(sql::Database& db,
     if (!status.ok()) {
       log::Error("dossier without its answer cannot be closed",
                  {{"dossier", name}, {"status", status}});
+      // Nor come first for ever.
+      RETURN_IF_ERROR(db.Run([&](sql::Transaction& tx) {
+        return store_.PostponeAnswerDeadline(tx, name, clock_->CivilNow() + kExpiryAgain);
+      }));
     }
   }
   if (expired) committed();

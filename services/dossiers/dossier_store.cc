@@ -183,6 +183,14 @@ absl::Status DossierStore::SetAnswerDeadline(sql::Transaction& tx, const Dossier
       .status();
 }
 
+absl::Status DossierStore::PostponeAnswerDeadline(sql::Transaction& tx, absl::string_view name,
+                                                  absl::Time later) const {
+  return tx
+      .Execute("UPDATE answer_deadlines SET deadline = :later WHERE dossier = :dossier",
+               {{"later", later}, {"dossier", name}})
+      .status();
+}
+
 absl::StatusOr<std::vector<std::string>> DossierStore::OverdueAnswers(sql::Transaction& tx,
                                                                       absl::Time now,
                                                                       int limit) const {

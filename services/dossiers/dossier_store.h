@@ -54,6 +54,9 @@ class DossierStore {
   // Keeps, or drops, until when the applicant of `dossier` has to answer.
   absl::Status SetAnswerDeadline(sql::Transaction& tx,
                                  const lgsp::dossiers::v1::Dossier& dossier) const;
+  // Has a deadline looked at again at `later` only.
+  absl::Status PostponeAnswerDeadline(sql::Transaction& tx, absl::string_view name,
+                                      absl::Time later) const;
   // Names of dossiers whose answer is overdue at `now`, the longest first.
   absl::StatusOr<std::vector<std::string>> OverdueAnswers(sql::Transaction& tx, absl::Time now,
                                                           int limit) const;

@@ -44,6 +44,8 @@ inline constexpr absl::Duration kSweepInterval = absl::Minutes(10);
 // closed at once.
 inline constexpr absl::Duration kExpiryInterval = absl::Minutes(1);
 inline constexpr int kMaxExpired = 100;
+// When one that could not be closed is tried again.
+inline constexpr absl::Duration kExpiryAgain = absl::Hours(1);
 // How long calls under way may go on after SIGTERM.
 inline constexpr absl::Duration kDrainGrace = absl::Seconds(10);
 

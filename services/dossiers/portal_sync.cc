@@ -119,10 +119,17 @@ SyncDossierRequest ToPortal(const Catalogue& catalogue, const Dossier& dossier,
   request.set_portal_status(PortalStatus(dossier.state()));
   request.set_remark(dossier.reject_reason().empty() ? dossier.close_reason()
                                                      : dossier.reject_reason());
+  // The portal knows a row by status and second, and steps of one second may share a status.
+  int64_t last_second = 0;
   for (const Transition& transition : transitions) {
     ProgressRow* row = request.add_progress();
     row->set_portal_status(PortalStatus(transition.state()));
     *row->mutable_time() = transition.time();
+    if (row->time().seconds() <= last_second) {
+      row->mutable_time()->set_seconds(last_second + 1);
+      row->mutable_time()->set_nanos(0);
+    }
+    last_second = row->time().seconds();
     row->set_actor(transition.officer().empty() ? dossier.settling_agency() : transition.officer());
     row->set_unit(AgencyName(
         catalogue, transition.unit().empty() ? dossier.settling_agency() : transition.unit()));

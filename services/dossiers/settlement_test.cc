@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "libs/clock/clock.h"
+#include "services/dossiers/limits.h"
 #include "services/dossiers/service_test.h"
 
 namespace lgsp::dossiers {
@@ -337,6 +338,23 @@ TEST_CASE("service: without an answer in time a dossier is closed, once, by the 
   CHECK(events.back().type() == "lgsp.dossiers.v1.DossierExpired");
   // Never accepted: the portal knows nothing of it.
   CHECK(expired->portal_sync().state() == PortalSync::NOT_NEEDED);
+}
+
+TEST_CASE("service: one that cannot be closed does not come first for ever") {
+  TestService service;
+  const Dossier damaged = service.Command(&Stub::AskSupplement, service.Submit(), Asking());
+  auto& db = *service.database().db;
+  REQUIRE(sql::RunOne(db, "DELETE FROM data_keys").ok());
+  const auto first = [&] {
+    return sql::ReadInt(db, "SELECT COUNT(*) FROM answer_deadlines WHERE deadline < :now",
+                        {{"now", service.clock().CivilNow()}});
+  };
+  service.clock().Advance(absl::Hours(24 * 30));
+  REQUIRE(first() == 1);
+  REQUIRE(service.changes().ExpireSupplements(db, [] {}).ok());
+  CHECK(first() == 0);
+  service.clock().Advance(kExpiryAgain + absl::Seconds(1));
+  CHECK(first() == 1);
 }
 
 }  // namespace
