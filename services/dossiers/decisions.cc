@@ -5,8 +5,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/util/time_util.h"
 #include "libs/auth/auth.h"
+#include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
 #include "libs/text/text.h"
 #include "services/dossiers/due_decision.h"
@@ -17,8 +17,6 @@
 namespace lgsp::dossiers {
 namespace {
 
-using google::protobuf::Timestamp;
-using google::protobuf::util::TimeUtil;
 using lgsp::auth::v1::Caller;
 using lgsp::dossiers::v1::AcceptDossierRequest;
 using lgsp::dossiers::v1::Applicant;
@@ -101,10 +99,6 @@ absl::StatusOr<std::string> FindSettling(const Catalogue& catalogue, const Proce
 
 }  // namespace
 
-Timestamp ToProto(absl::Time time) {
-  return TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
-}
-
 // text::Clean, with a limit to the bytes too.
 absl::StatusOr<std::string> CleanText(absl::string_view field, absl::string_view text, int min,
                                       int max) {
@@ -143,7 +137,7 @@ absl::StatusOr<Dossier> DecideSubmit(const Catalogue& catalogue, const Caller& c
   dossier.set_revision(1);
   dossier.set_procedure(procedure->code);
   dossier.set_channel(request.channel());
-  *dossier.mutable_submit_time() = ToProto(now);
+  *dossier.mutable_submit_time() = ToTimestamp(now);
   return dossier;
 }
 
@@ -161,7 +155,7 @@ absl::Status DecideAccept(const Situation& situation, const AcceptDossierRequest
   if (!procedure->Offers(channel)) return ChannelNotOffered(procedure->code, procedure->channels);
   Dossier accepted = dossier;
   accepted.set_channel(channel);
-  *accepted.mutable_accept_time() = ToProto(situation.now);
+  *accepted.mutable_accept_time() = ToTimestamp(situation.now);
   *accepted.mutable_start_time() = accepted.accept_time();
   ASSIGN_OR_RETURN(*accepted.mutable_due(), DecideDue(situation, *procedure, request, accepted));
   Advance(next, accepted);
@@ -172,7 +166,7 @@ absl::Status DecideAccept(const Situation& situation, const AcceptDossierRequest
 absl::Status DecideComplete(const Situation& situation, Dossier& dossier) {
   ASSIGN_OR_RETURN(const Dossier::State next,
                    Next(dossier.state(), Command::kComplete, situation.actors));
-  *dossier.mutable_complete_time() = ToProto(situation.now);
+  *dossier.mutable_complete_time() = ToTimestamp(situation.now);
   Advance(next, dossier);
   return absl::OkStatus();
 }
@@ -180,7 +174,7 @@ absl::Status DecideComplete(const Situation& situation, Dossier& dossier) {
 absl::Status DecideReturn(const Situation& situation, Dossier& dossier) {
   ASSIGN_OR_RETURN(const Dossier::State next,
                    Next(dossier.state(), Command::kReturn, situation.actors));
-  *dossier.mutable_return_time() = ToProto(situation.now);
+  *dossier.mutable_return_time() = ToTimestamp(situation.now);
   Advance(next, dossier);
   return absl::OkStatus();
 }
@@ -192,7 +186,7 @@ absl::Status DecideReject(const Situation& situation, const RejectDossierRequest
   ASSIGN_OR_RETURN(const std::string reason,
                    CleanText("reason", request.reason(), 1, kMaxReasonCharacters));
   dossier.set_reject_reason(reason);
-  *dossier.mutable_reject_time() = ToProto(situation.now);
+  *dossier.mutable_reject_time() = ToTimestamp(situation.now);
   Advance(next, dossier);
   return absl::OkStatus();
 }

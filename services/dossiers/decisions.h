@@ -43,9 +43,8 @@ absl::Status DecideReject(const Situation& situation,
 // exist for it.
 bool Concerns(const lgsp::auth::v1::Caller& caller, const lgsp::dossiers::v1::Dossier& dossier);
 
-// What the decisions share: an instant in microseconds; text::Clean with a limit to the bytes too;
-// the step to the next state and revision.
-google::protobuf::Timestamp ToProto(absl::Time time);
+// What the decisions share: text::Clean with a limit to the bytes too; the step to the next state
+// and revision.
 absl::StatusOr<std::string> CleanText(absl::string_view field, absl::string_view text, int min,
                                       int max);
 void Advance(lgsp::dossiers::v1::Dossier::State next, lgsp::dossiers::v1::Dossier& dossier);

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "google/protobuf/util/time_util.h"
+#include "libs/clock/timestamp.h"
 #include "libs/log/log.h"
 #include "libs/status/status.h"
 #include "services/dossiers/dossier_events.h"
@@ -15,7 +15,6 @@
 namespace lgsp::dossiers {
 namespace {
 
-using google::protobuf::util::TimeUtil;
 using lgsp::auth::v1::Caller;
 
 // Who acts when a limit has passed.
@@ -54,11 +53,9 @@ absl::Status DossierChanges::Expire(sql::Database& db, const std::string& name) 
     ASSIGN_OR_RETURN(LoadedDossier loaded, store_.Load(tx, IdOf(name)));
     Dossier& dossier = loaded.dossier;
     // Answered since it was looked for, and maybe asked again.
+    const lgsp::dossiers::v1::Wait* wait = OpenWait(dossier);
     const bool overdue =
-        !dossier.waits().empty() && dossier.waits().rbegin()->has_answer_deadline() &&
-        !dossier.waits().rbegin()->has_end_time() &&
-        TimeUtil::TimestampToMicroseconds(dossier.waits().rbegin()->answer_deadline()) <
-            absl::ToUnixMicros(now);
+        wait != nullptr && wait->has_answer_deadline() && ToTime(wait->answer_deadline()) < now;
     if (!overdue) return absl::OkStatus();
     RETURN_IF_ERROR(DecideExpire({*catalogue_, kSystem, now}, dossier));
     return Save(tx, Command::kExpire, ourselves, "", now, loaded);

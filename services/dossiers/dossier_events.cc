@@ -1,14 +1,13 @@
 #include "services/dossiers/dossier_events.h"
 
-#include "google/protobuf/util/time_util.h"
 #include "lgsp/dossiers/v1/events.pb.h"
+#include "libs/clock/timestamp.h"
 
 namespace lgsp::dossiers {
 namespace {
 
 using google::protobuf::Message;
 using google::protobuf::Timestamp;
-using google::protobuf::util::TimeUtil;
 
 // An event that names the dossier, its code and its agency, and says when at `time`.
 template <typename Event>
@@ -17,7 +16,7 @@ std::unique_ptr<Event> About(const Dossier& dossier, Timestamp* (Event::*time)()
   event->set_dossier(dossier.name());
   event->set_code(dossier.code());
   event->set_settling_agency(dossier.settling_agency());
-  *((*event).*time)() = TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(now));
+  *((*event).*time)() = ToTimestamp(now);
   return event;
 }
 

@@ -5,8 +5,10 @@
 #include "google/protobuf/util/time_util.h"
 #include "libs/aip/aip.h"
 #include "libs/clock/clock.h"
+#include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
 #include "services/dossiers/errors.h"
+#include "services/dossiers/lifecycle.h"
 #include "services/dossiers/limits.h"
 
 namespace lgsp::dossiers {
@@ -165,9 +167,8 @@ absl::Status DossierStore::Update(sql::Transaction& tx, const LoadedDossier& loa
 }
 
 absl::Status DossierStore::SetAnswerDeadline(sql::Transaction& tx, const Dossier& dossier) const {
-  const bool waits = !dossier.waits().empty() && !dossier.waits().rbegin()->has_end_time() &&
-                     dossier.waits().rbegin()->has_answer_deadline();
-  if (!waits) {
+  const lgsp::dossiers::v1::Wait* wait = OpenWait(dossier);
+  if (wait == nullptr || !wait->has_answer_deadline()) {
     return tx
         .Execute("DELETE FROM answer_deadlines WHERE dossier = :dossier",
                  {{"dossier", dossier.name()}})
@@ -177,9 +178,7 @@ absl::Status DossierStore::SetAnswerDeadline(sql::Transaction& tx, const Dossier
       .Execute(
           "INSERT INTO answer_deadlines (dossier, deadline) VALUES (:dossier, :deadline) "
           "ON CONFLICT (dossier) DO UPDATE SET deadline = :deadline",
-          {{"dossier", dossier.name()},
-           {"deadline",
-            TimeUtil::TimestampToMicroseconds(dossier.waits().rbegin()->answer_deadline())}})
+          {{"dossier", dossier.name()}, {"deadline", ToTime(wait->answer_deadline())}})
       .status();
 }
 

@@ -4,15 +4,14 @@
 #include <string>
 
 #include "absl/time/civil_time.h"
-#include "google/protobuf/util/time_util.h"
 #include "libs/clock/clock.h"
+#include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
 #include "services/dossiers/errors.h"
 
 namespace lgsp::dossiers {
 namespace {
 
-using google::protobuf::util::TimeUtil;
 using lgsp::dossiers::v1::DayRun;
 using lgsp::dossiers::v1::DueDate;
 
@@ -259,7 +258,7 @@ absl::Status Count::AddHours(absl::Duration left, bool by_clock) {
 
 DueDate Count::Finish() const {
   DueDate due;
-  *due.mutable_due_time() = TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(at_));
+  *due.mutable_due_time() = ToTimestamp(at_);
   due.set_provisional(provisional_);
   for (const Explained& one : days_) {
     const int n = due.explanation_size();

@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "google/protobuf/util/time_util.h"
 #include "libs/clock/clock.h"
+#include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
 #include "services/dossiers/due_date.h"
 #include "services/dossiers/errors.h"
@@ -19,21 +19,16 @@ namespace lgsp::dossiers {
 namespace {
 
 using google::protobuf::Timestamp;
-using google::protobuf::util::TimeUtil;
 using lgsp::dossiers::v1::AcceptDossierRequest;
 using lgsp::dossiers::v1::DueDate;
 using lgsp::dossiers::v1::Wait;
-
-absl::Time FromProto(const Timestamp& time) {
-  return absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(time));
-}
 
 absl::StatusOr<DueDate> OfficersDue(const Procedure& procedure, const AcceptDossierRequest& request,
                                     absl::Time now) {
   if (!request.has_due_time()) return DueTimeNeeded(procedure.code);
   ASSIGN_OR_RETURN(const absl::Time due_time, CheckDueTime(request.due_time(), now));
   DueDate due;
-  *due.mutable_due_time() = ToProto(due_time);
+  *due.mutable_due_time() = ToTimestamp(due_time);
   due.set_officer_days(static_cast<int32_t>(VietnamDay(due_time) - VietnamDay(now)));
   ASSIGN_OR_RETURN(*due.mutable_basis(),
                    CleanText("due_basis", request.due_basis(), 1, kMaxBasisCharacters));
@@ -75,8 +70,8 @@ std::vector<Pause> PausesOf(const Dossier& dossier) {
   std::vector<Pause> pauses;
   for (const Wait& wait : dossier.waits()) {
     if (!wait.clock_stands() || !wait.has_end_time()) continue;
-    if (FromProto(wait.begin_time()) < FromProto(dossier.start_time())) continue;
-    pauses.push_back({FromProto(wait.begin_time()), FromProto(wait.end_time()), wait.kind()});
+    if (ToTime(wait.begin_time()) < ToTime(dossier.start_time())) continue;
+    pauses.push_back({ToTime(wait.begin_time()), ToTime(wait.end_time()), wait.kind()});
   }
   return pauses;
 }
@@ -87,7 +82,7 @@ absl::StatusOr<DueDate> CountTerm(const Situation& situation, const Term& term,
   const ProcedurePolicies policies = situation.catalogue.policies().Of(dossier.procedure());
   const DueRules rules{situation.catalogue.hours().Of(dossier.settling_agency()), policies.cut_off,
                        PausesOf(dossier)};
-  return ComputeDue(situation.catalogue.calendar(), rules, term, FromProto(dossier.start_time()));
+  return ComputeDue(situation.catalogue.calendar(), rules, term, ToTime(dossier.start_time()));
 }
 
 int64_t DaysBetween(absl::Time from, absl::Time to) { return VietnamDay(to) - VietnamDay(from); }
@@ -97,41 +92,17 @@ int64_t DaysBetween(absl::Time from, absl::Time to) { return VietnamDay(to) - Vi
 // years are taken by their weekday.
 void CountOfficersDate(const Situation& situation, Dossier& dossier) {
   DueDate& due = *dossier.mutable_due();
-  const absl::Time given = FromProto(due.due_time());
+  const absl::Time given = ToTime(due.due_time());
   const absl::Duration hour = given - absl::FromCivil(VietnamDay(given), VietnamZone());
-  absl::CivilDay day = VietnamDay(FromProto(dossier.start_time())) + due.officer_days();
+  absl::CivilDay day = VietnamDay(ToTime(dossier.start_time())) + due.officer_days();
   for (const Pause& pause : PausesOf(dossier)) {
     if (VietnamDay(pause.from) <= day) day += DaysBetween(pause.from, pause.to);
   }
   const Calendar& calendar = situation.catalogue.calendar();
   while (!calendar.DayOf(day).works()) ++day;
-  *due.mutable_due_time() = ToProto(absl::FromCivil(day, VietnamZone()) + hour);
+  *due.mutable_due_time() = ToTimestamp(absl::FromCivil(day, VietnamZone()) + hour);
   due.set_provisional(!calendar.Knows(day.year()) || calendar.IsProvisional(day.year()));
   due.set_suspended(false);
-}
-
-// The due date anew, by what the dossier has been through. What happened must be recorded even when
-// it cannot be counted: then the date is left suspended and provisional.
-absl::Status CountAgain(const Situation& situation, Dossier& dossier) {
-  const DueDate before = dossier.due();
-  const auto term = TermOf(before.term_amount(), before.term_unit(),
-                           situation.catalogue.policies().Of(dossier.procedure()));
-  if (before.term_row() == 0 || !term.has_value()) {
-    CountOfficersDate(situation, dossier);
-    return absl::OkStatus();
-  }
-  absl::StatusOr<DueDate> due = CountTerm(situation, *term, dossier);
-  if (ErrorReason(due.status()) == "CALENDAR_MISSING") {
-    dossier.mutable_due()->set_suspended(true);
-    dossier.mutable_due()->set_provisional(true);
-    return absl::OkStatus();
-  }
-  RETURN_IF_ERROR(due.status());
-  due->set_term_row(before.term_row());
-  due->set_term_amount(before.term_amount());
-  due->set_term_unit(before.term_unit());
-  *dossier.mutable_due() = *std::move(due);
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -168,16 +139,35 @@ absl::StatusOr<absl::Time> AnswerDeadline(const Situation& situation, const Doss
   const DueRules rules{situation.catalogue.hours().Of(dossier.settling_agency())};
   ASSIGN_OR_RETURN(const DueDate due,
                    ComputeDue(situation.catalogue.calendar(), rules, *term, situation.now));
-  return FromProto(due.due_time());
+  return ToTime(due.due_time());
 }
 
 absl::Status RestartClock(const Situation& situation, Dossier& dossier) {
-  *dossier.mutable_start_time() = ToProto(situation.now);
-  return CountAgain(situation, dossier);
+  *dossier.mutable_start_time() = ToTimestamp(situation.now);
+  return ResumeClock(situation, dossier);
 }
 
 absl::Status ResumeClock(const Situation& situation, Dossier& dossier) {
-  return CountAgain(situation, dossier);
+  const DueDate before = dossier.due();
+  const auto term = TermOf(before.term_amount(), before.term_unit(),
+                           situation.catalogue.policies().Of(dossier.procedure()));
+  if (before.term_row() == 0 || !term.has_value()) {
+    CountOfficersDate(situation, dossier);
+    return absl::OkStatus();
+  }
+  // What happened must be recorded even when it cannot be counted.
+  absl::StatusOr<DueDate> due = CountTerm(situation, *term, dossier);
+  if (ErrorReason(due.status()) == "CALENDAR_MISSING") {
+    dossier.mutable_due()->set_suspended(true);
+    dossier.mutable_due()->set_provisional(true);
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(due.status());
+  due->set_term_row(before.term_row());
+  due->set_term_amount(before.term_amount());
+  due->set_term_unit(before.term_unit());
+  *dossier.mutable_due() = *std::move(due);
+  return absl::OkStatus();
 }
 
 }  // namespace lgsp::dossiers

@@ -5,13 +5,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
-#include "google/protobuf/util/time_util.h"
 #include "libs/clock/clock.h"
+#include "libs/clock/timestamp.h"
 
 namespace lgsp::dossiers {
 namespace {
 
-using google::protobuf::util::TimeUtil;
 using lgsp::dossiers::v1::DayRun;
 using lgsp::dossiers::v1::DueDate;
 
@@ -75,7 +74,7 @@ std::string DayText(absl::string_view day, Language language) {
 }
 
 std::string Heading(const DueDate& due, Language language) {
-  const absl::Time time = absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(due.due_time()));
+  const absl::Time time = ToTime(due.due_time());
   const bool vietnamese = IsVietnamese(language);
   std::string text = absl::StrCat(
       vietnamese ? "Hạn trả kết quả: " : "Due: ", absl::FormatTime("%H:%M", time, VietnamZone()),

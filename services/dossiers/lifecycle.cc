@@ -105,6 +105,11 @@ absl::StatusOr<Dossier::State> Next(Dossier::State state, Command command, Actor
                              absl::StrJoin(allowed, ", "));
 }
 
+const lgsp::dossiers::v1::Wait* OpenWait(const Dossier& dossier) {
+  if (dossier.waits().empty() || dossier.waits().rbegin()->has_end_time()) return nullptr;
+  return &*dossier.waits().rbegin();
+}
+
 int PortalStatus(Dossier::State state) {
   switch (state) {
     case Dossier::SUBMITTED:

@@ -116,6 +116,9 @@ Actors ActorsOf(const lgsp::auth::v1::Caller& caller, absl::string_view intake_a
 // allowed them now; PERMISSION_DENIED COMMAND_NOT_YOURS with who may.
 absl::StatusOr<Dossier::State> Next(Dossier::State state, Command command, Actors actors);
 
+// The wait that has not ended, or nullptr.
+const lgsp::dossiers::v1::Wait* OpenWait(const Dossier& dossier);
+
 // The national portal's status of a state (vietnam.md 1.3): 1 to 10.
 int PortalStatus(Dossier::State state);
 

@@ -8,7 +8,6 @@
 #include "libs/durable/calls.h"
 #include "libs/status/status.h"
 #include "services/dossiers/database_test.h"
-#include "services/dossiers/decisions.h"
 #include "services/dossiers/samples_test.h"
 
 namespace lgsp::dossiers {
@@ -186,7 +185,7 @@ class PortalFixture {
     loaded_.dossier.set_state(state);
     loaded_.dossier.set_revision(loaded_.dossier.revision() + 1);
     if (state == Dossier::ACCEPTED)
-      *loaded_.dossier.mutable_accept_time() = ToProto(clock_.CivilNow());
+      *loaded_.dossier.mutable_accept_time() = ToTimestamp(clock_.CivilNow());
     const absl::Status status = test_.db->Run([&](sql::Transaction& tx) -> absl::Status {
       RETURN_IF_ERROR(test_.store.Update(tx, loaded_));
       RETURN_IF_ERROR(
@@ -343,7 +342,7 @@ TEST_CASE("portal: the order to tell goes with the command: rolled back, it neve
     ASSIGN_OR_RETURN(LoadedDossier loaded,
                      portal.test().store.Load(tx, "0197a000-7c00-7000-8000-000000000001"));
     loaded.dossier.set_state(Dossier::ACCEPTED);
-    *loaded.dossier.mutable_accept_time() = ToProto(portal.clock().CivilNow());
+    *loaded.dossier.mutable_accept_time() = ToTimestamp(portal.clock().CivilNow());
     loaded.dossier.set_revision(2);
     RETURN_IF_ERROR(
         OrderPortalSync(tx, TheCatalogue(), portal.test().store, loaded, portal.clock()));

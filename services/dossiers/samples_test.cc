@@ -45,10 +45,6 @@ lgsp::auth::v1::Caller CallerOf(absl::string_view agencies) {
   return caller;
 }
 
-absl::Time ToTime(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(time));
-}
-
 std::string Rfc3339(const google::protobuf::Timestamp& time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%S%Ez", ToTime(time), VietnamZone());
 }

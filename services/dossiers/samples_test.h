@@ -8,6 +8,7 @@
 #include "google/protobuf/timestamp.pb.h"
 #include "lgsp/auth/v1/caller.pb.h"
 #include "lgsp/dossiers/v1/dossiers.pb.h"
+#include "libs/clock/timestamp.h"
 #include "services/dossiers/catalogue.h"
 
 namespace lgsp::dossiers {
@@ -39,7 +40,6 @@ lgsp::dossiers::v1::SubmitDossierRequest SampleSubmission();
 // A system that acts for `agencies`.
 lgsp::auth::v1::Caller CallerOf(absl::string_view agencies);
 
-absl::Time ToTime(const google::protobuf::Timestamp& time);
 // In Vietnam's time, whole seconds.
 std::string Rfc3339(const google::protobuf::Timestamp& time);
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
-#include "google/protobuf/util/time_util.h"
 #include "libs/clock/clock.h"
+#include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
 #include "services/dossiers/due_decision.h"
 #include "services/dossiers/errors.h"
@@ -14,7 +14,6 @@
 namespace lgsp::dossiers {
 namespace {
 
-using google::protobuf::util::TimeUtil;
 using lgsp::dossiers::v1::AskSupplementRequest;
 using lgsp::dossiers::v1::BeginWaitRequest;
 using lgsp::dossiers::v1::DayRun;
@@ -27,10 +26,6 @@ using lgsp::dossiers::v1::WithdrawDossierRequest;
 
 // What the applicant reads of a dossier that the platform closed.
 constexpr char kNoAnswer[] = "Người nộp không bổ sung hồ sơ trong thời hạn yêu cầu";
-
-absl::Time FromProto(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(time));
-}
 
 // Changes a copy, which replaces the dossier only when nothing was wrong.
 template <typename Change>
@@ -47,22 +42,22 @@ void BeginWaiting(const Situation& situation, DayRun::Kind kind, bool clock_stan
                   Dossier& dossier) {
   Wait& wait = *dossier.add_waits();
   wait.set_kind(kind);
-  *wait.mutable_begin_time() = ToProto(situation.now);
+  *wait.mutable_begin_time() = ToTimestamp(situation.now);
   wait.set_clock_stands(clock_stands);
   if (clock_stands) dossier.mutable_due()->set_suspended(true);
 }
 
 // Ends the wait that is open, if any.
 void EndWaiting(const Situation& situation, Dossier& dossier) {
-  if (dossier.waits().empty() || dossier.waits().rbegin()->has_end_time()) return;
-  *dossier.mutable_waits()->rbegin()->mutable_end_time() = ToProto(situation.now);
+  if (OpenWait(dossier) == nullptr) return;
+  *dossier.mutable_waits()->rbegin()->mutable_end_time() = ToTimestamp(situation.now);
 }
 
 // Once before acceptance, once after it (Decree 61/2018 art. 17: everything at once).
 bool WasAskedInThisStage(const Dossier& dossier) {
   return std::any_of(dossier.waits().begin(), dossier.waits().end(), [&](const Wait& wait) {
-    const bool at_intake = !dossier.has_accept_time() ||
-                           FromProto(wait.begin_time()) < FromProto(dossier.accept_time());
+    const bool at_intake =
+        !dossier.has_accept_time() || ToTime(wait.begin_time()) < ToTime(dossier.accept_time());
     return wait.kind() == DayRun::SUPPLEMENT && at_intake == !dossier.has_accept_time();
   });
 }
@@ -71,7 +66,7 @@ bool WasAskedInThisStage(const Dossier& dossier) {
 absl::Status Close(const Situation& situation, std::string reason, Dossier& dossier) {
   EndWaiting(situation, dossier);
   if (dossier.has_due()) dossier.mutable_due()->set_suspended(false);
-  *dossier.mutable_close_time() = ToProto(situation.now);
+  *dossier.mutable_close_time() = ToTimestamp(situation.now);
   dossier.set_close_reason(std::move(reason));
   return absl::OkStatus();
 }
@@ -96,7 +91,7 @@ absl::Status DecideAskSupplement(const Situation& situation, const AskSupplement
     if (WasAskedInThisStage(d)) return SupplementAskedAlready();
     ASSIGN_OR_RETURN(const absl::Time deadline, AnswerDeadline(situation, d));
     BeginWaiting(situation, DayRun::SUPPLEMENT, d.has_accept_time(), d);
-    *d.mutable_waits()->rbegin()->mutable_answer_deadline() = ToProto(deadline);
+    *d.mutable_waits()->rbegin()->mutable_answer_deadline() = ToTimestamp(deadline);
     *d.add_supplements() = std::move(items);
     return absl::OkStatus();
   });
@@ -148,7 +143,7 @@ absl::Status DecideEndWait(const Situation& situation, Dossier& dossier) {
 
 absl::Status DecideSign(const Situation& situation, Dossier& dossier) {
   return Apply(situation, Command::kSign, dossier, [&](Dossier& d) {
-    *d.mutable_sign_time() = ToProto(situation.now);
+    *d.mutable_sign_time() = ToTimestamp(situation.now);
     return absl::OkStatus();
   });
 }
@@ -160,11 +155,11 @@ absl::Status DecideReappoint(const Situation& situation, const ReappointDossierR
     // An apology for a date that moves by itself would be wasted: there is only one.
     if (d.due().suspended()) return ClockStands();
     ASSIGN_OR_RETURN(const absl::Time due_time, CheckDueTime(request.due_time(), situation.now));
-    const absl::Time first = FromProto(d.due().due_time());
+    const absl::Time first = ToTime(d.due().due_time());
     if (due_time <= first) return DueTimeInvalid("must be after the due date");
     Reappointment& appointment = *d.mutable_reappointment();
-    *appointment.mutable_due_time() = ToProto(due_time);
-    *appointment.mutable_time() = ToProto(situation.now);
+    *appointment.mutable_due_time() = ToTimestamp(due_time);
+    *appointment.mutable_time() = ToTimestamp(situation.now);
     // At the latest one day before the due date (vietnam.md 0a.9).
     appointment.set_late(VietnamDay(situation.now) > VietnamDay(first) - 1);
     ASSIGN_OR_RETURN(*appointment.mutable_reason(),

@@ -2,14 +2,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.pb.h"
-#include "google/protobuf/util/time_util.h"
+#include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
 #include "services/gateway/endpoint.h"
 
 namespace lgsp::gateway {
 namespace {
 
-using google::protobuf::util::TimeUtil;
 using lgsp::registry::v1::Agreement;
 using lgsp::registry::v1::PolicyService;
 using lgsp::registry::v1::PolicySnapshot;
@@ -22,10 +21,6 @@ constexpr uint32_t kLinkLocal = 0xA9FE;
 absl::Status Invalid(absl::string_view name, absl::string_view what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "POLICY_INVALID",
                    absl::StrCat(name, ": ", what), {{"entry", name}});
-}
-
-absl::Time ToTime(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(time));
 }
 
 absl::Status CheckUpstream(const lgsp::registry::v1::Upstream& upstream,
