@@ -6,10 +6,7 @@
 
 #include <csignal>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/util/json_util.h"
 #include "libs/auth/auth.h"
@@ -17,6 +14,7 @@
 #include "libs/keys/digest.h"
 #include "libs/log/log.h"
 #include "libs/rpc/admission.h"
+#include "libs/rpc/call_slots.h"
 #include "libs/rpc/channel.h"
 #include "libs/rpc/credentials.h"
 #include "libs/rpc/red_metrics.h"
@@ -28,6 +26,9 @@ namespace {
 constexpr int kDefaultThreads = 16;
 constexpr int kMaxMetadataBytes = 32 << 10;
 constexpr int kMaxStreamsPerConnection = 1000;
+// Every call has a thread, also for the moment in which it is refused. Beyond what some connections
+// can bring at once gRPC itself refuses, whoever calls and in words of its own.
+constexpr int kMaxThreads = 4 * kMaxStreamsPerConnection;
 constexpr char kServicePrefix[] = "services/";
 
 absl::string_view ToView(grpc::string_ref text) { return {text.data(), text.size()}; }
@@ -103,40 +104,6 @@ void AddMethods(const std::string& service_name, std::vector<std::string>& paths
   }
 }
 
-// The place of a call among those being handled in this process; given back when it goes.
-class CallSlot {
- public:
-  explicit CallSlot(const std::string& caller) : caller_(caller) {
-    absl::MutexLock lock(&mutex_);
-    int& of_caller = calls_[caller_];
-    taken_ = all_ < kMaxCalls && of_caller < kMaxCallsPerCaller;
-    if (taken_) {
-      ++all_;
-      ++of_caller;
-    } else if (of_caller == 0) {
-      calls_.erase(caller_);
-    }
-  }
-  ~CallSlot() {
-    if (!taken_) return;
-    absl::MutexLock lock(&mutex_);
-    --all_;
-    const auto it = calls_.find(caller_);
-    if (--it->second == 0) calls_.erase(it);
-  }
-  CallSlot(const CallSlot&) = delete;
-  CallSlot& operator=(const CallSlot&) = delete;
-  bool taken() const { return taken_; }
-
- private:
-  static inline absl::Mutex mutex_{absl::kConstInit};
-  static inline int all_ ABSL_GUARDED_BY(mutex_) = 0;
-  static inline auto& calls_ ABSL_GUARDED_BY(mutex_) = *new absl::flat_hash_map<std::string, int>;
-
-  const std::string caller_;
-  bool taken_ = false;
-};
-
 }  // namespace
 
 struct Server::Impl {
@@ -170,6 +137,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const RpcConfig& config,
   }
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(MakeRedMetrics(metrics, methods));
+  interceptors.push_back(MakeCallSlotReleaser(metrics));
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
@@ -185,7 +153,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const RpcConfig& config,
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, threads);
   // The pollers' number does not bound the handlers'.
   grpc::ResourceQuota quota;
-  quota.SetMaxThreads(threads + kMaxCalls);
+  quota.SetMaxThreads(kMaxThreads);
   builder.SetResourceQuota(quota);
   impl->server = builder.BuildAndStart();
   if (impl->server == nullptr || impl->port == 0) {
@@ -239,8 +207,7 @@ grpc::Status Unary(grpc::ServerContext* context,
     return ToGrpcStatus(MakeError(absl::StatusCode::kDeadlineExceeded, "DEADLINE_PASSED",
                                   "the deadline passed before the call began"));
   }
-  const CallSlot slot(call.caller.system());
-  if (!slot.taken()) {
+  if (!TakeCallSlot(context, call.caller.system())) {
     return ToGrpcStatus(
         WithRetryDelay(MakeError(absl::StatusCode::kResourceExhausted, "SERVER_OVERLOADED",
                                  "too many calls are being handled; this one had no effect"),

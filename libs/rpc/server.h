@@ -20,8 +20,9 @@ namespace lgsp::rpc {
 
 // No message is larger; RESOURCE_EXHAUSTED beyond it.
 inline constexpr int kMaxMessageBytes = 4 << 20;
-// Unary calls handled at once, and of them those of one caller, so that one that floods does not
-// starve the others. Beyond: RESOURCE_EXHAUSTED SERVER_OVERLOADED, with RetryInfo.
+// Unary calls handled at once, until their answers are written, and of them those of one caller, so
+// that one that floods, or does not read, does not starve the others. Beyond: RESOURCE_EXHAUSTED
+// SERVER_OVERLOADED, with RetryInfo.
 inline constexpr int kMaxCalls = 512;
 inline constexpr int kMaxCallsPerCaller = 256;
 inline constexpr absl::Duration kOverloadRetryDelay = absl::Milliseconds(200);

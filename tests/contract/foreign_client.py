@@ -153,9 +153,9 @@ def refusal(call, *arguments, **options):
     raise AssertionError(f"was not refused: {answer}")
 
 
-def metric(platform, name, **labels):
-    """A value of the gateway's metrics; 0 when it is not there yet."""
-    connection = http.client.HTTPConnection(platform.gateway_metrics, timeout=CALL_SECONDS)
+def metric(platform, name, service="gateway", **labels):
+    """A value of a service's metrics; 0 when it is not there yet."""
+    connection = http.client.HTTPConnection(platform.metrics_of(service), timeout=CALL_SECONDS)
     try:
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()

@@ -153,7 +153,8 @@ class SlowReaderTest(HostileTest):
             page = stub.ListDossiers(pb.ListDossiersRequest(page_size=cls.PAGE), timeout=60)
             cls.answer_bytes = page.ByteSize()
 
-    def ask_and_never_read(self, settings):
+    def ask_and_never_read(self, ordinary, settings):
+        listed = self.listed()
         # More than the bound is asked for, so a gateway that gathered answers would break it.
         self.assertGreater(self.CONNECTIONS * self.STREAMS * self.answer_bytes, 2 * RSS_LIMIT_MEGABYTES << 20)
         for _ in range(self.CONNECTIONS):
@@ -161,15 +162,21 @@ class SlowReaderTest(HostileTest):
             connection.read()
             for _ in range(self.STREAMS):
                 connection.message(connection.call(LIST), pb.ListDossiersRequest(page_size=self.PAGE))
+        # Only now the attack has its full strength.
+        wait_until(lambda: self.listed() >= listed + self.CONNECTIONS * self.STREAMS or ordinary.failures,
+                   WAIT_SECONDS, "every call of the attack is in the service")
+
+    def listed(self):
+        return metric(self.platform, "grpc_server_started_total", "dossiers", grpc_method="ListDossiers")
 
     def test_window_of_zero(self):
         with self.attack() as ordinary:
-            self.ask_and_never_read({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 0})
+            self.ask_and_never_read(ordinary, {h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 0})
             ordinary.more(5 * ORDINARY_CALLS)
 
     def test_never_reads(self):
         with self.attack() as ordinary:
-            self.ask_and_never_read({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: (1 << 31) - 1})
+            self.ask_and_never_read(ordinary, {h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: (1 << 31) - 1})
             ordinary.more(5 * ORDINARY_CALLS)
 
 

@@ -28,6 +28,8 @@ LGSP = BUILD / "bin" / "lgsp"
 # A sanitizer makes everything slower and larger.
 SANITIZED = bool(os.environ.get("LGSP_SANITIZE"))
 
+# As `lgsp init` gives them.
+OFFSETS = {"gateway": 3, "dossiers": 4, "national": 5, "insights": 6}
 PORTS = 40
 # Above, the kernel gives ports away.
 FIRST_PORT, LAST_PORT = 20000, 32760
@@ -92,14 +94,12 @@ class Platform:
     def __exit__(self, *_):
         self.stop()
 
-    # Ports as `lgsp init` gives them.
     @property
     def gateway(self):
-        return f"127.0.0.1:{self.base + 3}"
+        return f"127.0.0.1:{self.base + OFFSETS['gateway']}"
 
-    @property
-    def gateway_metrics(self):
-        return f"127.0.0.1:{self.base + 23}"
+    def metrics_of(self, service):
+        return f"127.0.0.1:{self.base + 20 + OFFSETS[service]}"
 
     def lgsp(self, *arguments, check=False, timeout=120):
         done = subprocess.run([LGSP, *map(str, arguments)], capture_output=True, text=True, check=False,
@@ -211,7 +211,7 @@ def run_command(command):
     exit_on_signals()
     with Platform() as platform:
         environment = {**os.environ, "LGSP_FOLDER": str(platform.folder), "LGSP_GATEWAY": platform.gateway,
-                       "LGSP_GATEWAY_METRICS": platform.gateway_metrics}
+                       "LGSP_GATEWAY_METRICS": platform.metrics_of("gateway")}
         done = subprocess.run(["setpriv", "--pdeathsig", "KILL", *command], env=environment, check=False)
         if done.returncode != 0:
             print(platform.logs(), file=sys.stderr)
