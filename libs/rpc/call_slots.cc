@@ -21,7 +21,7 @@ class CallSlots {
     if (of_caller >= kMaxCallsPerCaller) return false;
     ++of_caller;
     calls_[context] = caller;
-    fprintf(stderr, "TAKE %zu\n", calls_.size());
+
     return true;
   }
 
@@ -32,7 +32,6 @@ class CallSlots {
     const auto of_caller = of_callers_.find(call->second);
     if (--of_caller->second == 0) of_callers_.erase(of_caller);
     calls_.erase(call);
-    fprintf(stderr, "REL %zu\n", calls_.size());
   }
 
  private:
