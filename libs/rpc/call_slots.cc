@@ -21,7 +21,6 @@ class CallSlots {
     if (of_caller >= kMaxCallsPerCaller) return false;
     ++of_caller;
     calls_[context] = caller;
-
     return true;
   }
 
