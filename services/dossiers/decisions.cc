@@ -158,6 +158,11 @@ absl::Status DecideAccept(const Situation& situation, const AcceptDossierRequest
   *accepted.mutable_accept_time() = ToTimestamp(situation.now);
   *accepted.mutable_start_time() = accepted.accept_time();
   ASSIGN_OR_RETURN(*accepted.mutable_due(), DecideDue(situation, *procedure, request, accepted));
+  if ((situation.actors & kProcessing) != 0) {
+    *accepted.mutable_receive_time() = accepted.accept_time();
+  } else if (situation.catalogue.policies().Of(procedure->code).clock_starts_at_receipt) {
+    accepted.mutable_due()->set_suspended(true);
+  }
   Advance(next, accepted);
   dossier.Swap(&accepted);
   return absl::OkStatus();
@@ -166,6 +171,8 @@ absl::Status DecideAccept(const Situation& situation, const AcceptDossierRequest
 absl::Status DecideComplete(const Situation& situation, Dossier& dossier) {
   ASSIGN_OR_RETURN(const Dossier::State next,
                    Next(dossier.state(), Command::kComplete, situation.actors));
+  const ProcedurePolicies policies = situation.catalogue.policies().Of(dossier.procedure());
+  if (policies.signature_required && !dossier.has_sign_time()) return SignatureNeeded();
   *dossier.mutable_complete_time() = ToTimestamp(situation.now);
   Advance(next, dossier);
   return absl::OkStatus();
@@ -192,7 +199,8 @@ absl::Status DecideReject(const Situation& situation, const RejectDossierRequest
 }
 
 bool Concerns(const Caller& caller, const Dossier& dossier) {
-  return ActorsOf(caller, dossier.intake_agency(), dossier.settling_agency()) != 0;
+  return auth::ActsFor(caller, dossier.intake_agency()) ||
+         auth::ActsFor(caller, dossier.settling_agency());
 }
 
 }  // namespace lgsp::dossiers

@@ -64,7 +64,7 @@ grpc::Status DossierService::RunChange(
         ASSIGN_OR_RETURN(LoadedDossier loaded, LoadFor(tx, caller, "name", request.name()));
         Dossier& dossier = loaded.dossier;
         RETURN_IF_ERROR(aip::CheckEtag(request.etag(), dossier.name(), dossier.revision()));
-        const Actors actors = ActorsOf(caller, dossier.intake_agency(), dossier.settling_agency());
+        const Actors actors = ActorsOf(caller, dossier);
         RETURN_IF_ERROR(decide({*parts_.catalogue, actors, now}, dossier));
         // The contended row comes after everything that could refuse.
         if (dossier.state() == Dossier::ACCEPTED && dossier.code().empty()) {

@@ -146,7 +146,7 @@ grpc::Status DossierService::ExplainDueDate(grpc::ServerContext* context,
           ASSIGN_OR_RETURN(const LoadedDossier loaded,
                            LoadFor(tx, call.caller, "name", request->name()));
           if (!loaded.dossier.has_due()) return DueDateNotSet();
-          for (std::string& line : ExplainDue(loaded.dossier.due(), *language)) {
+          for (std::string& line : ExplainDue(loaded.dossier, *language)) {
             response->add_lines(std::move(line));
           }
           return absl::OkStatus();

@@ -85,6 +85,16 @@ absl::StatusOr<DueDate> CountTerm(const Situation& situation, const Term& term,
   return ComputeDue(situation.catalogue.calendar(), rules, term, ToTime(dossier.start_time()));
 }
 
+// When `days` working days of the settling agency after `from` end.
+absl::StatusOr<absl::Time> WorkingDaysAfter(const Situation& situation, int days, absl::Time from,
+                                            const Dossier& dossier) {
+  const auto term = ParseTerm(absl::StrCat(days, " WORKING_DAY"));
+  const DueRules rules{situation.catalogue.hours().Of(dossier.settling_agency())};
+  ASSIGN_OR_RETURN(const DueDate due,
+                   ComputeDue(situation.catalogue.calendar(), rules, *term, from));
+  return ToTime(due.due_time());
+}
+
 int64_t DaysBetween(absl::Time from, absl::Time to) { return VietnamDay(to) - VietnamDay(from); }
 
 // An officer's date again: as many days after the start as it was first, and those of the pauses
@@ -135,11 +145,18 @@ absl::StatusOr<DueDate> DecideDue(const Situation& situation, const Procedure& p
 
 absl::StatusOr<absl::Time> AnswerDeadline(const Situation& situation, const Dossier& dossier) {
   const ProcedurePolicies policies = situation.catalogue.policies().Of(dossier.procedure());
-  const auto term = ParseTerm(absl::StrCat(policies.supplement_working_days, " WORKING_DAY"));
-  const DueRules rules{situation.catalogue.hours().Of(dossier.settling_agency())};
-  ASSIGN_OR_RETURN(const DueDate due,
-                   ComputeDue(situation.catalogue.calendar(), rules, *term, situation.now));
-  return ToTime(due.due_time());
+  return WorkingDaysAfter(situation, policies.supplement_working_days, situation.now, dossier);
+}
+
+bool AnswerRestartsClock(const Situation& situation, const Dossier& dossier) {
+  const absl::Time asked = ToTime(dossier.waits().rbegin()->begin_time());
+  if (!situation.catalogue.policies().Of(dossier.procedure()).supplement_restarts ||
+      asked > ToTime(dossier.due().due_time())) {
+    return false;
+  }
+  const auto limit =
+      WorkingDaysAfter(situation, kRestartWorkingDays, ToTime(dossier.receive_time()), dossier);
+  return limit.ok() && asked <= *limit;
 }
 
 absl::Status RestartClock(const Situation& situation, Dossier& dossier) {
@@ -163,6 +180,10 @@ absl::Status ResumeClock(const Situation& situation, Dossier& dossier) {
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(due.status());
+  if (ToTime(due->due_time()) < ToTime(before.due_time())) {
+    dossier.mutable_due()->set_suspended(false);
+    return absl::OkStatus();
+  }
   due->set_term_row(before.term_row());
   due->set_term_amount(before.term_amount());
   due->set_term_unit(before.term_unit());

@@ -20,11 +20,16 @@ absl::StatusOr<lgsp::dossiers::v1::DueDate> DecideDue(
 absl::StatusOr<absl::Time> AnswerDeadline(const Situation& situation,
                                           const lgsp::dossiers::v1::Dossier& dossier);
 
+// Whether the answer to the last supplement request makes the term begin again, by the procedure's
+// policy: only when it was asked for soon after the receipt and before the due date. A late request
+// must not make an overdue dossier punctual.
+bool AnswerRestartsClock(const Situation& situation, const lgsp::dossiers::v1::Dossier& dossier);
+
 // The term begins again now; an officer's date is as many days after it as it was at first.
 absl::Status RestartClock(const Situation& situation, lgsp::dossiers::v1::Dossier& dossier);
 
 // The term goes on after the last wait, in which the clock stood. An officer's date moves by the
-// days of the waits.
+// days of the waits. Never to an earlier date, though the calendar may have changed.
 absl::Status ResumeClock(const Situation& situation, lgsp::dossiers::v1::Dossier& dossier);
 
 // What an officer gave as a due date must be in the future, at most kFarthestDueTime ahead; whole

@@ -12,6 +12,7 @@ namespace lgsp::dossiers {
 namespace {
 
 using lgsp::dossiers::v1::DayRun;
+using lgsp::dossiers::v1::Dossier;
 using lgsp::dossiers::v1::DueDate;
 
 struct Words {
@@ -73,12 +74,17 @@ std::string DayText(absl::string_view day, Language language) {
   return absl::ParseCivilTime(day, &parsed) ? DayText(parsed, language) : std::string(day);
 }
 
+// `17:00, Monday 2026-11-23`.
+std::string TimeText(const google::protobuf::Timestamp& stamp, Language language) {
+  const absl::Time time = ToTime(stamp);
+  return absl::StrCat(absl::FormatTime("%H:%M", time, VietnamZone()), ", ",
+                      DayText(VietnamDay(time), language));
+}
+
 std::string Heading(const DueDate& due, Language language) {
-  const absl::Time time = ToTime(due.due_time());
   const bool vietnamese = IsVietnamese(language);
-  std::string text = absl::StrCat(
-      vietnamese ? "Hạn trả kết quả: " : "Due: ", absl::FormatTime("%H:%M", time, VietnamZone()),
-      ", ", DayText(VietnamDay(time), language));
+  std::string text =
+      absl::StrCat(vietnamese ? "Hạn trả kết quả: " : "Due: ", TimeText(due.due_time(), language));
   if (!due.basis().empty()) {
     absl::StrAppend(&text, vietnamese ? "; do cán bộ ấn định theo: " : "; set by the officer by: ",
                     due.basis());
@@ -90,6 +96,31 @@ std::string Heading(const DueDate& due, Language language) {
   return text;
 }
 
+// An officer's date is so many days after the start of the clock; the pauses moved it on.
+bool OfficersDateMoved(const Dossier& dossier) {
+  const DueDate& due = dossier.due();
+  return due.officer_days() > 0 &&
+         VietnamDay(ToTime(due.due_time())) !=
+             VietnamDay(ToTime(dossier.start_time())) + due.officer_days();
+}
+
+void AddWhatBecame(const Dossier& dossier, Language language, std::vector<std::string>& lines) {
+  const bool vietnamese = IsVietnamese(language);
+  if (dossier.due().suspended()) {
+    lines.emplace_back(vietnamese
+                           ? "Thời hạn đang tạm dừng: hạn trả kết quả sẽ được tính lại sau đó"
+                           : "The clock stands: the due date will be counted again");
+  }
+  if (OfficersDateMoved(dossier)) {
+    lines.emplace_back(vietnamese ? "Đã dời theo những ngày không tính vào thời hạn"
+                                  : "Moved by the days that do not count");
+  }
+  if (dossier.has_reappointment()) {
+    lines.push_back(absl::StrCat(vietnamese ? "Đã xin lỗi và hẹn lại: " : "Apologised; new date: ",
+                                 TimeText(dossier.reappointment().due_time(), language)));
+  }
+}
+
 }  // namespace
 
 std::optional<Language> ParseLanguage(absl::string_view code) {
@@ -98,9 +129,10 @@ std::optional<Language> ParseLanguage(absl::string_view code) {
   return std::nullopt;
 }
 
-std::vector<std::string> ExplainDue(const DueDate& due, Language language) {
-  std::vector<std::string> lines = {Heading(due, language)};
-  for (const DayRun& run : due.explanation()) {
+std::vector<std::string> ExplainDue(const Dossier& dossier, Language language) {
+  std::vector<std::string> lines = {Heading(dossier.due(), language)};
+  AddWhatBecame(dossier, language, lines);
+  for (const DayRun& run : dossier.due().explanation()) {
     std::string line = DayText(run.first_day(), language);
     if (run.last_day() != run.first_day()) {
       absl::StrAppend(&line, " – ", DayText(run.last_day(), language));

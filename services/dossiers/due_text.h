@@ -1,4 +1,4 @@
-// PURE: a due date and how it was counted, in words.
+// PURE: a due date, how it was counted and what became of it, in words.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,8 @@ enum class Language { kVietnamese, kEnglish };
 // `vi`, also for an empty code, and `en`.
 std::optional<Language> ParseLanguage(absl::string_view code);
 
-// The due time, then one line for each run of days.
-std::vector<std::string> ExplainDue(const lgsp::dossiers::v1::DueDate& due, Language language);
+// The due time, what became of it (the clock stands, moved, the apology's date), then one line for
+// each run of days. Of a dossier that has a due date.
+std::vector<std::string> ExplainDue(const lgsp::dossiers::v1::Dossier& dossier, Language language);
 
 }  // namespace lgsp::dossiers

@@ -103,13 +103,22 @@ absl::Status SupplementItemsInvalid() {
                         absl::StrCat("must be 1 to ", kMaxSupplementItems));
 }
 
-absl::Status SettledAtIntake() {
-  return Precondition("SETTLED_AT_INTAKE",
-                      "the intake agency settles it itself: there is nobody to transfer it to", {});
+absl::Status FileReceivedAlready() {
+  return Precondition("FILE_RECEIVED_ALREADY", "the settling agency has the file already", {});
 }
 
 absl::Status WaitKindInvalid() {
   return MakeFieldError("WAIT_KIND_INVALID", "kind", "must be PAYMENT or OTHER_AGENCY");
+}
+
+absl::Status WaitsExhausted() {
+  return Precondition("WAITS_EXHAUSTED",
+                      absl::StrCat("a dossier waits at most ", kMaxWaits, " times"), {});
+}
+
+absl::Status SignatureNeeded() {
+  return Precondition("SIGNATURE_NEEDED",
+                      "the head of the agency has to sign the result of this procedure first", {});
 }
 
 absl::Status ReappointedAlready() {

@@ -21,8 +21,10 @@ absl::Status StateForbidsCommand(absl::string_view state, absl::string_view comm
 absl::Status CommandNotYours(absl::string_view command, absl::string_view who);
 absl::Status SupplementAskedAlready();
 absl::Status SupplementItemsInvalid();
-absl::Status SettledAtIntake();
+absl::Status FileReceivedAlready();
 absl::Status WaitKindInvalid();
+absl::Status WaitsExhausted();
+absl::Status SignatureNeeded();
 absl::Status ReappointedAlready();
 absl::Status ClockStands();
 absl::Status TermAmbiguous(absl::string_view rows);

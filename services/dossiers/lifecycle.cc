@@ -19,7 +19,8 @@ struct ActorName {
 };
 constexpr ActorName kActorNames[] = {
     {kIntake, "the intake agency"},
-    {kProcessing, "the settling agency"},
+    {kProcessing, "the settling agency when it has the file"},
+    {kReceiver, "the settling agency until it has the file"},
     {kHead, "an officer of the settling agency with the role head"},
     {kApplicant, "the applicant, for whom the intake agency's systems speak"},
     {kSystem, "the platform itself"},
@@ -77,15 +78,19 @@ absl::string_view CommandName(Command command) {
   return "";
 }
 
-Actors ActorsOf(const lgsp::auth::v1::Caller& caller, absl::string_view intake_agency,
-                absl::string_view settling_agency) {
+Actors ActorsOf(const lgsp::auth::v1::Caller& caller, const Dossier& dossier) {
+  const std::string& unit = caller.officer().unit();
+  const auto acts_for = [&](const std::string& agency) {
+    return auth::ActsFor(caller, agency) && (unit.empty() || unit == agency);
+  };
   Actors actors = 0;
-  if (auth::ActsFor(caller, intake_agency)) actors |= kIntake | kApplicant;
-  if (!auth::ActsFor(caller, settling_agency)) return actors;
-  actors |= kProcessing;
+  if (acts_for(dossier.intake_agency())) actors |= kIntake | kApplicant;
+  if (!acts_for(dossier.settling_agency())) return actors;
+  const bool has_file = !dossier.has_accept_time() || dossier.has_receive_time();
+  actors |= has_file ? kProcessing : kReceiver;
   const auto& roles = caller.officer().roles();
   const bool head = std::find(roles.begin(), roles.end(), kHeadRole) != roles.end();
-  return head && caller.officer().unit() == settling_agency ? actors | kHead : actors;
+  return head && !unit.empty() ? actors | kHead : actors;
 }
 
 absl::StatusOr<Dossier::State> Next(Dossier::State state, Command command, Actors actors) {

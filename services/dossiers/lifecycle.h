@@ -11,17 +11,21 @@ namespace lgsp::dossiers {
 
 using lgsp::dossiers::v1::Dossier;
 
-// In what capacity a command is given; a caller may have several.
+// In what capacity a command is given; a caller may have several. Officers' units and roles are
+// what their agency's system says of them.
 using Actors = uint8_t;
 inline constexpr Actors kIntake = 1;
+// The settling agency that has the file.
 inline constexpr Actors kProcessing = 2;
+// The settling agency of a dossier that the intake accepted, before it has the file.
+inline constexpr Actors kReceiver = 32;
 // An officer of the settling agency with the role `head`.
 inline constexpr Actors kHead = 4;
 // Until persons have identities of their own, whoever acts for the intake speaks for them.
 inline constexpr Actors kApplicant = 8;
 // The service itself, when a limit has passed.
 inline constexpr Actors kSystem = 16;
-inline constexpr Actors kEverybody = 31;
+inline constexpr Actors kEverybody = 63;
 
 enum class Command {
   // Leads to SUBMITTED, from nothing.
@@ -65,6 +69,8 @@ inline constexpr Step kSteps[] = {
     {Dossier::SUPPLEMENT_ASKED_AT_INTAKE, Command::kExpire, kSystem, Dossier::EXPIRED},
 
     {Dossier::ACCEPTED, Command::kTransfer, kIntake, Dossier::TRANSFERRED},
+    // Nothing on paper need be carried.
+    {Dossier::ACCEPTED, Command::kReceive, kReceiver, Dossier::IN_PROGRESS},
     {Dossier::ACCEPTED, Command::kStart, kProcessing, Dossier::IN_PROGRESS},
     {Dossier::ACCEPTED, Command::kAskSupplement, kProcessing, Dossier::SUPPLEMENT_ASKED},
     {Dossier::ACCEPTED, Command::kReappoint, kHead, Dossier::ACCEPTED},
@@ -73,7 +79,7 @@ inline constexpr Step kSteps[] = {
     {Dossier::ACCEPTED, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
     {Dossier::ACCEPTED, Command::kStop, kHead, Dossier::STOPPED},
 
-    {Dossier::TRANSFERRED, Command::kReceive, kProcessing, Dossier::IN_PROGRESS},
+    {Dossier::TRANSFERRED, Command::kReceive, kReceiver, Dossier::IN_PROGRESS},
     {Dossier::TRANSFERRED, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
 
     {Dossier::IN_PROGRESS, Command::kAskSupplement, kProcessing, Dossier::SUPPLEMENT_ASKED},
@@ -108,9 +114,9 @@ inline constexpr Step kSteps[] = {
 // `accept`, `ask-supplement` …
 absl::string_view CommandName(Command command);
 
-// In what capacities `caller` may act on a dossier of these agencies; 0: it does not concern it.
-Actors ActorsOf(const lgsp::auth::v1::Caller& caller, absl::string_view intake_agency,
-                absl::string_view settling_agency);
+// In what capacities `caller` may act on a dossier: its system for the dossier's agencies, an
+// officer for his unit among them. 0: in none.
+Actors ActorsOf(const lgsp::auth::v1::Caller& caller, const Dossier& dossier);
 
 // The state after `command` of `actors`. FAILED_PRECONDITION STATE_FORBIDS_COMMAND with what is
 // allowed them now; PERMISSION_DENIED COMMAND_NOT_YOURS with who may.

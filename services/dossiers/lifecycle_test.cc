@@ -16,17 +16,17 @@ namespace lgsp::dossiers {
 namespace {
 
 // The life cycle as it was agreed, in words: state, portal's status, then `command by actors >
-// state` (i intake, p processing, h head, a applicant, s system).
+// state` (i intake, p processing, r receiver, h head, a applicant, s system).
 constexpr absl::string_view kAgreed[] = {
     "STATE_UNSPECIFIED 0",
     "SUBMITTED 1: accept ip > ACCEPTED; reject ip > REJECTED; "
     "ask-supplement ip > SUPPLEMENT_ASKED_AT_INTAKE; withdraw a > WITHDRAWN",
     "SUPPLEMENT_ASKED_AT_INTAKE 5: answer-supplement a > SUBMITTED; withdraw a > WITHDRAWN; "
     "expire s > EXPIRED",
-    "ACCEPTED 2: transfer i > TRANSFERRED; start p > IN_PROGRESS; "
+    "ACCEPTED 2: transfer i > TRANSFERRED; receive r > IN_PROGRESS; start p > IN_PROGRESS; "
     "ask-supplement p > SUPPLEMENT_ASKED; reappoint h > ACCEPTED; complete p > COMPLETED; "
     "withdraw a > WITHDRAWN; stop h > STOPPED",
-    "TRANSFERRED 2: receive p > IN_PROGRESS; withdraw a > WITHDRAWN",
+    "TRANSFERRED 2: receive r > IN_PROGRESS; withdraw a > WITHDRAWN",
     "IN_PROGRESS 4: ask-supplement p > SUPPLEMENT_ASKED; wait-for-payment p > WAITING_PAYMENT; "
     "wait-for-agency p > WAITING_AGENCY; sign h > SIGNED; reappoint h > IN_PROGRESS; "
     "complete p > COMPLETED; withdraw a > WITHDRAWN; stop h > STOPPED",
@@ -45,8 +45,8 @@ constexpr absl::string_view kAgreed[] = {
     "EXPIRED 8",
 };
 
-const std::map<char, Actors> kLetters = {
-    {'i', kIntake}, {'p', kProcessing}, {'h', kHead}, {'a', kApplicant}, {'s', kSystem}};
+const std::map<char, Actors> kLetters = {{'i', kIntake}, {'p', kProcessing}, {'r', kReceiver},
+                                         {'h', kHead},   {'a', kApplicant},  {'s', kSystem}};
 
 struct Way {
   Actors by = 0;
@@ -112,7 +112,8 @@ TEST_CASE("lifecycle: every state, every command, every capacity") {
     REQUIRE(Dossier::State_Parse(name, &state));
     CHECK(PortalStatus(state) == agreed.portal);
     for (const Command command : AllCommands()) {
-      for (const Actors actors : {kIntake, kProcessing, kHead, kApplicant, kSystem, kEverybody}) {
+      for (const Actors actors :
+           {kIntake, kProcessing, kReceiver, kHead, kApplicant, kSystem, kEverybody}) {
         const std::string word(CommandName(command));
         INFO(name << " " << word << " by " << static_cast<int>(actors));
         const auto next = Next(state, command, actors);
@@ -147,19 +148,33 @@ TEST_CASE("lifecycle: from every state that is not final an end can be reached")
 
 TEST_CASE("lifecycle: in what capacity a caller acts") {
   lgsp::auth::v1::Caller caller;
-  const auto actors = [&] { return ActorsOf(caller, "H12.50.01", "H12.04"); };
+  Dossier dossier;
+  dossier.set_intake_agency("H12.50.01");
+  dossier.set_settling_agency("H12.04");
+  const auto actors = [&] { return ActorsOf(caller, dossier); };
   CHECK(actors() == 0);
   caller.add_agencies("H12.50.01");
   CHECK(actors() == (kIntake | kApplicant));
   caller.add_agencies("H12.04");
   CHECK(actors() == (kIntake | kApplicant | kProcessing));
+  // Accepted, and the file is not there yet.
+  dossier.mutable_accept_time();
+  CHECK(actors() == (kIntake | kApplicant | kReceiver));
+  dossier.mutable_receive_time();
+  CHECK(actors() == (kIntake | kApplicant | kProcessing));
+  // A role without a unit, or in another, is none.
   caller.mutable_officer()->add_roles("head");
   CHECK((actors() & kHead) == 0);
+  // An officer acts for his unit only, and only where his system may.
   caller.mutable_officer()->set_unit("H12.50.01");
-  CHECK((actors() & kHead) == 0);
+  CHECK(actors() == (kIntake | kApplicant));
   caller.mutable_officer()->set_unit("H12.04");
-  CHECK((actors() & kHead) != 0);
-  CHECK((actors() & kSystem) == 0);
+  CHECK(actors() == (kProcessing | kHead));
+  caller.mutable_officer()->set_unit("H12.05");
+  CHECK(actors() == 0);
+  dossier.set_intake_agency("H12.06");
+  caller.mutable_officer()->set_unit("H12.06");
+  CHECK(actors() == 0);
 }
 
 }  // namespace

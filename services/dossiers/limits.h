@@ -13,6 +13,11 @@ inline constexpr int kMaxReasonCharacters = 2000;
 inline constexpr int kMaxBasisCharacters = 500;
 inline constexpr int kMaxSupplementItems = 50;
 inline constexpr int kMaxSupplementItemCharacters = 500;
+// An answer to a supplement request makes the term begin again only when it was asked for within
+// these working days of the file's receipt (Decree 61/2018 art. 19.4).
+inline constexpr int kRestartWorkingDays = 3;
+// Of one dossier, so that its history has an end too.
+inline constexpr int kMaxWaits = 100;
 // Vietnamese takes at most 5 bytes, decomposed; without a limit one character could carry any
 // number of marks.
 inline constexpr size_t kMaxBytesPerCharacter = 8;

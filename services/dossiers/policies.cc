@@ -21,10 +21,11 @@ struct Choice {
 };
 // The first of a policy holds where nothing is said.
 constexpr Choice kChoices[] = {
-    {"CUT_OFF", "NONE"},        {"CUT_OFF", "AFTER_15"},      {"CUT_OFF", "LAST_WORKING_HOUR"},
-    {"HOUR_TERM", "WORKING"},   {"HOUR_TERM", "CONSECUTIVE"}, {"SUPPLEMENT", "RESTART"},
-    {"SUPPLEMENT", "RESUME"},   {"PAYMENT_WAIT", "COUNTED"},  {"PAYMENT_WAIT", "TAKEN_OUT"},
-    {"AGENCY_WAIT", "COUNTED"}, {"AGENCY_WAIT", "TAKEN_OUT"},
+    {"CUT_OFF", "NONE"},           {"CUT_OFF", "AFTER_15"},      {"CUT_OFF", "LAST_WORKING_HOUR"},
+    {"HOUR_TERM", "WORKING"},      {"HOUR_TERM", "CONSECUTIVE"}, {"SUPPLEMENT", "RESTART"},
+    {"SUPPLEMENT", "RESUME"},      {"PAYMENT_WAIT", "COUNTED"},  {"PAYMENT_WAIT", "TAKEN_OUT"},
+    {"AGENCY_WAIT", "COUNTED"},    {"AGENCY_WAIT", "TAKEN_OUT"}, {"CLOCK_START", "RECEIPT"},
+    {"CLOCK_START", "ACCEPTANCE"}, {"SIGNATURE", "OPTIONAL"},    {"SIGNATURE", "REQUIRED"},
 };
 
 // Of SUPPLEMENT_WORKING_DAYS.
@@ -69,11 +70,13 @@ ProcedurePolicies Policies::Of(absl::string_view procedure) const {
   policies.cut_off = value("CUT_OFF") == "AFTER_15"            ? CutOff::kAfter15
                      : value("CUT_OFF") == "LAST_WORKING_HOUR" ? CutOff::kLastWorkingHour
                                                                : CutOff::kNone;
+  policies.clock_starts_at_receipt = value("CLOCK_START") != "ACCEPTANCE";
   policies.consecutive_hours = value("HOUR_TERM") == "CONSECUTIVE";
   policies.supplement_restarts = value("SUPPLEMENT") != "RESUME";
   if (const absl::string_view days = value(kSupplementDays); !days.empty()) {
     (void)absl::SimpleAtoi(days, &policies.supplement_working_days);
   }
+  policies.signature_required = value("SIGNATURE") == "REQUIRED";
   policies.payment_stops_clock = value("PAYMENT_WAIT") == "TAKEN_OUT";
   policies.agency_stops_clock = value("AGENCY_WAIT") == "TAKEN_OUT";
   return policies;

@@ -15,12 +15,17 @@ namespace lgsp::dossiers {
 // What holds for one procedure.
 struct ProcedurePolicies {
   CutOff cut_off = CutOff::kNone;
+  // Accepted by another agency: the clock begins when the settling agency has the file; else with
+  // the acceptance.
+  bool clock_starts_at_receipt = true;
   // HOUR terms run by the clock: the protection of persons.
   bool consecutive_hours = false;
-  // After a supplement the term begins again; else it goes on.
+  // After a supplement asked for in time the term begins again; else it goes on.
   bool supplement_restarts = true;
   // For the applicant's answer.
   int supplement_working_days = 15;
+  // Nothing is completed without the head's signature.
+  bool signature_required = false;
   // The clock stands while a payment, or another agency, is waited for.
   bool payment_stops_clock = false;
   bool agency_stops_clock = false;

@@ -1,7 +1,10 @@
 #include "services/dossiers/portal_sync.h"
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "google/protobuf/util/time_util.h"
 #include "libs/clock/clock.h"
+#include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
 #include "services/dossiers/lifecycle.h"
 #include "services/dossiers/limits.h"
@@ -11,6 +14,7 @@ namespace {
 
 using lgsp::dossiers::v1::PortalSync;
 using lgsp::dossiers::v1::Transition;
+using lgsp::dossiers::v1::Wait;
 using lgsp::national::v1::ProgressRow;
 using lgsp::national::v1::SyncDossierRequest;
 
@@ -68,6 +72,19 @@ std::string AgencyName(const Catalogue& catalogue, const std::string& code) {
   return agency == nullptr ? code : agency->name;
 }
 
+// Why it stands as it does, for the applicant to read; national cuts it to what the portal takes.
+std::string RemarkOf(const Dossier& dossier) {
+  if (!dossier.reject_reason().empty()) return dossier.reject_reason();
+  if (!dossier.close_reason().empty()) return dossier.close_reason();
+  if (const Wait* wait = OpenWait(dossier); wait != nullptr && wait->has_answer_deadline()) {
+    return absl::StrCat(
+        "Bổ sung trước ",
+        absl::FormatTime("%H:%M ngày %d/%m/%Y", ToTime(wait->answer_deadline()), VietnamZone()),
+        ": ", absl::StrJoin(dossier.supplements().rbegin()->items(), "; "));
+  }
+  return dossier.reappointment().reason();
+}
+
 void SetTimes(const Dossier& dossier, SyncDossierRequest& request) {
   *request.mutable_submit_time() = dossier.submit_time();
   if (dossier.has_accept_time()) *request.mutable_accept_time() = dossier.accept_time();
@@ -117,8 +134,7 @@ SyncDossierRequest ToPortal(const Catalogue& catalogue, const Dossier& dossier,
   request.set_settling_agency_name(AgencyName(catalogue, dossier.settling_agency()));
   request.set_intake_agency(dossier.intake_agency());
   request.set_portal_status(PortalStatus(dossier.state()));
-  request.set_remark(dossier.reject_reason().empty() ? dossier.close_reason()
-                                                     : dossier.reject_reason());
+  request.set_remark(RemarkOf(dossier));
   // The portal knows a row by status and second, and steps of one second may share a status.
   int64_t last_second = 0;
   for (const Transition& transition : transitions) {

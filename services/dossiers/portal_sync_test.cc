@@ -144,6 +144,22 @@ TEST_CASE(
   CHECK(ToPortal(TheCatalogue(), dossier, {}).due_time().seconds() == 300);
 }
 
+TEST_CASE("portal: the applicant reads there what to supply until when, and why it is late") {
+  Dossier dossier = SampleDossier();
+  auto& items = *dossier.add_supplements();
+  items.add_items("Bản sao giấy chứng nhận");
+  items.add_items("Đơn có chữ ký");
+  auto& wait = *dossier.add_waits();
+  wait.mutable_answer_deadline()->set_seconds(
+      absl::ToUnixSeconds(absl::FromCivil(absl::CivilMinute(2026, 11, 23, 17, 0), VietnamZone())));
+  CHECK(ToPortal(TheCatalogue(), dossier, {}).remark() ==
+        "Bổ sung trước 17:00 ngày 23/11/2026: Bản sao giấy chứng nhận; Đơn có chữ ký");
+  wait.mutable_end_time()->set_seconds(1);
+  CHECK(ToPortal(TheCatalogue(), dossier, {}).remark().empty());
+  dossier.mutable_reappointment()->set_reason("Hồ sơ phức tạp");
+  CHECK(ToPortal(TheCatalogue(), dossier, {}).remark() == "Hồ sơ phức tạp");
+}
+
 TEST_CASE("portal: channels and kinds keep their meaning") {
   Dossier dossier = Returned();
   const std::pair<Dossier::Channel, SyncDossierRequest::SubmissionChannel> channels[] = {

@@ -136,25 +136,12 @@ std::set<std::string> ReasonsIn(const std::string& code) {
 // Words of the data, and reasons that no caller sees: of the catalogue at start, of calls to the
 // portal.
 const std::set<std::string>& NotAnswered() {
-  static const std::set<std::string> words = {"CENTRAL_BRANCH",
-                                              "SERVICE_CENTRE",
-                                              "OTHER_PROVINCE",
-                                              "WEEKDAY_OFF",
-                                              "SATURDAY_WORKED",
-                                              "WORKING_DAY",
-                                              "CSV_INVALID",
-                                              "CATALOGUE_INVALID",
-                                              "CALL_UNREADABLE",
-                                              "CONSECUTIVE_HOUR",
-                                              "CUT_OFF",
-                                              "AFTER_15",
-                                              "LAST_WORKING_HOUR",
-                                              "HOUR_TERM",
-                                              "WORKING_HOURS_INVALID",
-                                              "AGENCY_WAIT",
-                                              "PAYMENT_WAIT",
-                                              "TAKEN_OUT",
-                                              "SUPPLEMENT_WORKING_DAYS"};
+  static const std::set<std::string> words = {
+      "CENTRAL_BRANCH",    "SERVICE_CENTRE",   "OTHER_PROVINCE", "WEEKDAY_OFF",
+      "SATURDAY_WORKED",   "WORKING_DAY",      "CSV_INVALID",    "CATALOGUE_INVALID",
+      "CALL_UNREADABLE",   "CONSECUTIVE_HOUR", "CUT_OFF",        "AFTER_15",
+      "LAST_WORKING_HOUR", "HOUR_TERM",        "CLOCK_START",    "WORKING_HOURS_INVALID",
+      "AGENCY_WAIT",       "PAYMENT_WAIT",     "TAKEN_OUT",      "SUPPLEMENT_WORKING_DAYS"};
   return words;
 }
 

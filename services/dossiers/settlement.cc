@@ -101,20 +101,23 @@ absl::Status DecideAnswerSupplement(const Situation& situation, Dossier& dossier
   return Apply(situation, Command::kAnswerSupplement, dossier, [&](Dossier& d) -> absl::Status {
     EndWaiting(situation, d);
     if (!d.has_accept_time()) return absl::OkStatus();
-    const bool restarts = situation.catalogue.policies().Of(d.procedure()).supplement_restarts;
-    return restarts ? RestartClock(situation, d) : ResumeClock(situation, d);
+    return AnswerRestartsClock(situation, d) ? RestartClock(situation, d)
+                                             : ResumeClock(situation, d);
   });
 }
 
 absl::Status DecideTransfer(const Situation& situation, Dossier& dossier) {
   return Apply(situation, Command::kTransfer, dossier, [&](Dossier& d) -> absl::Status {
-    return d.intake_agency() == d.settling_agency() ? SettledAtIntake() : absl::OkStatus();
+    return d.has_receive_time() ? FileReceivedAlready() : absl::OkStatus();
   });
 }
 
 absl::Status DecideReceive(const Situation& situation, Dossier& dossier) {
-  return Apply(situation, Command::kReceive, dossier,
-               [&](Dossier& d) { return RestartClock(situation, d); });
+  return Apply(situation, Command::kReceive, dossier, [&](Dossier& d) {
+    *d.mutable_receive_time() = ToTimestamp(situation.now);
+    const ProcedurePolicies policies = situation.catalogue.policies().Of(d.procedure());
+    return policies.clock_starts_at_receipt ? RestartClock(situation, d) : absl::OkStatus();
+  });
 }
 
 absl::Status DecideStart(const Situation& situation, Dossier& dossier) {
@@ -126,7 +129,8 @@ absl::Status DecideBeginWait(const Situation& situation, const BeginWaitRequest&
   const bool payment = request.kind() == DayRun::PAYMENT;
   if (!payment && request.kind() != DayRun::OTHER_AGENCY) return WaitKindInvalid();
   const Command command = payment ? Command::kWaitForPayment : Command::kWaitForAgency;
-  return Apply(situation, command, dossier, [&](Dossier& d) {
+  return Apply(situation, command, dossier, [&](Dossier& d) -> absl::Status {
+    if (d.waits_size() >= kMaxWaits) return WaitsExhausted();
     const ProcedurePolicies policies = situation.catalogue.policies().Of(d.procedure());
     BeginWaiting(situation, request.kind(),
                  payment ? policies.payment_stops_clock : policies.agency_stops_clock, d);

@@ -30,6 +30,7 @@ absl::Time At(int month, int day, int hour, int minute = 0) {
   return absl::FromCivil(absl::CivilMinute(2026, month, day, hour, minute), VietnamZone());
 }
 Situation By(absl::Time now) { return {TheCatalogue(), kEverybody, now}; }
+Situation AtIntake(absl::Time now) { return {TheCatalogue(), kIntake | kApplicant, now}; }
 
 AskSupplementRequest Asking(std::vector<std::string> items = {"Bản sao giấy chứng nhận"}) {
   AskSupplementRequest request;
@@ -47,6 +48,13 @@ Dossier Accepted() {
   Dossier dossier = Submitted();
   REQUIRE(DecideAccept(By(At(11, 2, 9)), {}, dossier).ok());
   REQUIRE(Rfc3339(dossier.due().due_time()) == "2026-11-09T17:00:00+07:00");
+  return dossier;
+}
+
+// By the ward, so that the department does not have the file yet.
+Dossier AcceptedElsewhere() {
+  Dossier dossier = Submitted();
+  REQUIRE(DecideAccept(AtIntake(At(11, 2, 9)), {}, dossier).ok());
   return dossier;
 }
 
@@ -95,15 +103,15 @@ TEST_CASE("settlement: an officer's date moves by the days that do not count") {
   accept.mutable_due_time()->set_seconds(absl::ToUnixSeconds(At(11, 12, 11, 30)));
   accept.set_due_basis("Quyết định 1/QĐ");
   REQUIRE(DecideAccept(By(At(11, 2, 9)), accept, *dossier).ok());
-  REQUIRE(DecideStart(By(At(11, 3, 9)), *dossier).ok());
+  REQUIRE(DecideStart(By(At(11, 2, 9)), *dossier).ok());
   BeginWaitRequest wait;
   wait.set_kind(DayRun::PAYMENT);
-  REQUIRE(DecideBeginWait(By(At(11, 4, 9)), wait, *dossier).ok());
-  REQUIRE(DecideEndWait(By(At(11, 6, 9)), *dossier).ok());
+  REQUIRE(DecideBeginWait(By(At(11, 3, 9)), wait, *dossier).ok());
+  REQUIRE(DecideEndWait(By(At(11, 5, 9)), *dossier).ok());
   // Two days later is Saturday the 14th: Monday.
   CHECK(Rfc3339(dossier->due().due_time()) == "2026-11-16T11:30:00+07:00");
   CHECK(dossier->due().basis() == "Quyết định 1/QĐ");
-  REQUIRE(DecideAskSupplement(By(At(11, 9, 9)), Asking(), *dossier).ok());
+  REQUIRE(DecideAskSupplement(By(At(11, 5, 10)), Asking(), *dossier).ok());
   // It begins again: ten days, as at first.
   REQUIRE(DecideAnswerSupplement(By(At(11, 10, 9)), *dossier).ok());
   CHECK(Rfc3339(dossier->due().due_time()) == "2026-11-20T11:30:00+07:00");
@@ -118,7 +126,7 @@ TEST_CASE("settlement: what happened is recorded even when the calendar ends") {
   accept.mutable_due_time()->set_seconds(
       absl::ToUnixSeconds(absl::FromCivil(absl::CivilMinute(2029, 1, 15, 17, 0), VietnamZone())));
   accept.set_due_basis("Quyết định 1/QĐ");
-  REQUIRE(DecideAccept(By(At(11, 2, 9)), accept, *officers).ok());
+  REQUIRE(DecideAccept(AtIntake(At(11, 2, 9)), accept, *officers).ok());
   REQUIRE(DecideTransfer(By(At(11, 2, 10)), *officers).ok());
   REQUIRE(DecideReceive(By(At(11, 3, 10)), *officers).ok());
   CHECK(officers->due().provisional());
@@ -134,18 +142,45 @@ TEST_CASE("settlement: what happened is recorded even when the calendar ends") {
   CHECK(computed.due().provisional());
 }
 
-TEST_CASE("settlement: outside the settling agency the clock begins with its receipt") {
-  Dossier dossier = Accepted();
-  REQUIRE(DecideTransfer(By(At(11, 2, 16)), dossier).ok());
-  CHECK(dossier.state() == Dossier::TRANSFERRED);
-  REQUIRE(DecideReceive(By(At(11, 4, 8)), dossier).ok());
-  CHECK(dossier.state() == Dossier::IN_PROGRESS);
-  CHECK(ToTime(dossier.accept_time()) == At(11, 2, 9));
-  CHECK(ToTime(dossier.start_time()) == At(11, 4, 8));
-  CHECK(Rfc3339(dossier.due().due_time()) == "2026-11-11T17:00:00+07:00");
+TEST_CASE("settlement: accepted elsewhere, the clock begins with the settling agency's receipt") {
+  for (const bool carried : {true, false}) {
+    Dossier dossier = AcceptedElsewhere();
+    // A first date, for the slip; it will move.
+    CHECK(Rfc3339(dossier.due().due_time()) == "2026-11-09T17:00:00+07:00");
+    CHECK(dossier.due().suspended());
+    CHECK_FALSE(dossier.has_receive_time());
+    if (carried) {
+      REQUIRE(DecideTransfer(By(At(11, 2, 16)), dossier).ok());
+      CHECK(dossier.state() == Dossier::TRANSFERRED);
+    }
+    REQUIRE(DecideReceive(By(At(11, 4, 8)), dossier).ok());
+    CHECK(dossier.state() == Dossier::IN_PROGRESS);
+    CHECK(ToTime(dossier.accept_time()) == At(11, 2, 9));
+    CHECK(ToTime(dossier.receive_time()) == At(11, 4, 8));
+    CHECK(ToTime(dossier.start_time()) == At(11, 4, 8));
+    CHECK_FALSE(dossier.due().suspended());
+    CHECK(Rfc3339(dossier.due().due_time()) == "2026-11-11T17:00:00+07:00");
+  }
   Dossier at_home = Accepted();
-  at_home.set_intake_agency(at_home.settling_agency());
-  CHECK(ErrorReason(DecideTransfer(By(At(11, 2, 16)), at_home)) == "SETTLED_AT_INTAKE");
+  CHECK(ToTime(at_home.receive_time()) == At(11, 2, 9));
+  CHECK_FALSE(at_home.due().suspended());
+  CHECK(ErrorReason(DecideTransfer(By(At(11, 2, 16)), at_home)) == "FILE_RECEIVED_ALREADY");
+}
+
+TEST_CASE("settlement: a late request for a supplement does not make a dossier punctual") {
+  const auto due_after = [](absl::Time asked, absl::Time answered) {
+    Dossier dossier = Accepted();
+    REQUIRE(DecideStart(By(At(11, 2, 10)), dossier).ok());
+    REQUIRE(DecideAskSupplement(By(asked), Asking(), dossier).ok());
+    REQUIRE(DecideAnswerSupplement(By(answered), dossier).ok());
+    return Rfc3339(dossier.due().due_time());
+  };
+  // Received on Monday the 2nd: until the end of Thursday the 5th the term begins again.
+  CHECK(due_after(At(11, 5, 17), At(11, 10, 14)) == "2026-11-17T17:00:00+07:00");
+  // Later it goes on: without Friday the 6th and Monday the 9th, two working days more.
+  CHECK(due_after(At(11, 6, 9), At(11, 10, 9)) == "2026-11-11T17:00:00+07:00");
+  // After the due date nothing moves it.
+  CHECK(due_after(At(11, 9, 17, 1), At(11, 20, 9)) == "2026-11-09T17:00:00+07:00");
 }
 
 TEST_CASE("settlement: waiting for a payment stops the clock, for another agency it does not") {
@@ -172,6 +207,18 @@ TEST_CASE("settlement: waiting for a payment stops the clock, for another agency
     request.set_kind(static_cast<DayRun::Kind>(kind));
     CHECK(ErrorReason(DecideBeginWait(By(At(11, 4, 10)), request, dossier)) == "WAIT_KIND_INVALID");
   }
+}
+
+TEST_CASE("settlement: the number of waits has a limit") {
+  Dossier dossier = Accepted();
+  REQUIRE(DecideStart(By(At(11, 2, 10)), dossier).ok());
+  BeginWaitRequest request;
+  request.set_kind(DayRun::OTHER_AGENCY);
+  for (int i = 0; i < kMaxWaits; ++i) {
+    REQUIRE(DecideBeginWait(By(At(11, 4, 10)), request, dossier).ok());
+    REQUIRE(DecideEndWait(By(At(11, 4, 11)), dossier).ok());
+  }
+  CHECK(ErrorReason(DecideBeginWait(By(At(11, 4, 12)), request, dossier)) == "WAITS_EXHAUSTED");
 }
 
 TEST_CASE("settlement: one apology, with a later date; late unless a day before") {
@@ -259,8 +306,11 @@ Caller Head() {
 
 TEST_CASE("service: the long way, told to the portal and in events, one for each step") {
   TestService service(GENERATE(from_range(sql::kBothEngines)));
-  Dossier dossier = service.Accept(service.Submit());
-  dossier = service.Command(&Stub::TransferDossier, dossier);
+  // Filed and accepted at the ward by its own software.
+  const Caller ward = CallerOf("H12.50.01");
+  Dossier dossier =
+      service.Command(&Stub::AcceptDossier, service.Submit(), AcceptDossierRequest(), ward);
+  dossier = service.Command(&Stub::TransferDossier, dossier, {}, ward);
   service.clock().Advance(absl::Hours(1));
   dossier = service.Command(&Stub::ReceiveDossier, dossier);
   dossier = service.Command(&Stub::AskSupplement, dossier, Asking());
