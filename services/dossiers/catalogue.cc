@@ -1,96 +1,65 @@
 #include "services/dossiers/catalogue.h"
 
 #include <algorithm>
+#include <utility>
 
-#include "absl/strings/numbers.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "libs/config/config.h"
 #include "libs/status/status.h"
-#include "libs/text/csv.h"
+#include "libs/text/text.h"
 #include "services/dossiers/errors.h"
 
 namespace lgsp::dossiers {
 namespace {
 
 using lgsp::dossiers::v1::Dossier;
+using lgsp::dossiers::v1::Policy;
 
-constexpr char kAgenciesFile[] = "camau_agencies.csv";
-constexpr char kProceduresFile[] = "tthc.csv";
-constexpr char kTermsFile[] = "tthc_terms.csv";
 constexpr char kDaysFile[] = "vn_civil_service_days_2021_2027.csv";
 constexpr char kPoliciesFile[] = "procedure_policies.csv";
 constexpr char kHoursFile[] = "working_hours.csv";
 
-constexpr absl::string_view kAgencyKinds[] = {"DEPARTMENT", "CENTRAL_BRANCH", "COMMUNE",
-                                              "SERVICE_CENTRE"};
-constexpr absl::string_view kScopes[] = {"HERE", "CENTRAL", "OTHER_PROVINCE", "INTERNAL"};
-constexpr absl::string_view kTermClasses[] = {"KNOWN", "OTHER", "NONE"};
-
-template <typename Words>
-bool IsOneOf(const Words& words, absl::string_view word) {
-  return std::find(std::begin(words), std::end(words), word) != std::end(words);
-}
-
-bool IsChannel(const std::string& text) {
-  Dossier::Channel channel;
-  return Dossier::Channel_Parse(text, &channel) && channel != Dossier::CHANNEL_UNSPECIFIED;
-}
-
-absl::Status CheckChannels(const Procedure& procedure) {
-  const std::vector<std::string> channels = absl::StrSplit(procedure.channels, '|');
-  if (!std::all_of(channels.begin(), channels.end(), IsChannel)) {
-    return CatalogueInvalid(kProceduresFile, procedure.code,
-                            "channels are not DIRECT, ONLINE, POSTAL");
-  }
-  for (const std::string& channel : channels) {
-    const auto of_channel = [&](const PrintedTerm& term) {
-      return Dossier::Channel_Name(term.channel) == channel;
-    };
-    if (std::none_of(procedure.terms.begin(), procedure.terms.end(), of_channel)) {
-      return CatalogueInvalid(kTermsFile, procedure.code, absl::StrCat("no term for ", channel));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<text::CsvTable> ReadTable(absl::string_view folder, absl::string_view file,
-                                         const std::vector<absl::string_view>& columns) {
-  ASSIGN_OR_RETURN(const std::string content, config::ReadFile(config::Resolve(folder, file)));
-  return text::ParseCsv(file, content, columns);
+absl::StatusOr<std::string> ReadFile(absl::string_view folder, absl::string_view file) {
+  return config::ReadFile(config::Resolve(folder, file));
 }
 
 }  // namespace
 
-bool Procedure::Offers(Dossier::Channel channel) const {
-  const std::vector<std::string> offered = absl::StrSplit(channels, '|');
-  return std::find(offered.begin(), offered.end(), Dossier::Channel_Name(channel)) != offered.end();
+bool Offers(const Procedure& procedure, Dossier::Channel channel) {
+  return std::find(procedure.channels().begin(), procedure.channels().end(), channel) !=
+         procedure.channels().end();
 }
 
 absl::StatusOr<Catalogue> Catalogue::Load(absl::string_view folder) {
   Catalogue catalogue;
-  RETURN_IF_ERROR(catalogue.LoadAgencies(folder));
-  RETURN_IF_ERROR(catalogue.LoadProcedures(folder));
-  RETURN_IF_ERROR(catalogue.LoadTerms(folder));
-  for (const auto& [code, procedure] : catalogue.procedures_) {
-    RETURN_IF_ERROR(CheckChannels(procedure));
+  ASSIGN_OR_RETURN(catalogue.agencies_, ReadAgencies(folder));
+  ASSIGN_OR_RETURN(auto procedures, ReadProcedures(folder, catalogue.agencies_));
+  absl::btree_map<std::string, Versions> versions;
+  for (auto& [code, procedure] : procedures) {
+    procedure.set_version(1);
+    versions[code].push_back(std::move(procedure));
   }
-  ASSIGN_OR_RETURN(const std::string days, config::ReadFile(config::Resolve(folder, kDaysFile)));
+  catalogue.SetProcedures(std::move(versions));
+  ASSIGN_OR_RETURN(const std::string days, ReadFile(folder, kDaysFile));
   ASSIGN_OR_RETURN(catalogue.calendar_, Calendar::FromCsv(kDaysFile, days));
   RETURN_IF_ERROR(catalogue.LoadPolicies(folder));
   return catalogue;
 }
 
 absl::Status Catalogue::LoadPolicies(absl::string_view folder) {
-  ASSIGN_OR_RETURN(const std::string policies,
-                   config::ReadFile(config::Resolve(folder, kPoliciesFile)));
-  ASSIGN_OR_RETURN(policies_, Policies::FromCsv(kPoliciesFile, policies));
-  for (const std::string& code : policies_.Named()) {
+  ASSIGN_OR_RETURN(const std::string content, ReadFile(folder, kPoliciesFile));
+  ASSIGN_OR_RETURN(const Policies policies, Policies::FromCsv(kPoliciesFile, content));
+  for (const std::string& code : policies.Named()) {
     if (FindProcedure(code) == nullptr) {
       return CatalogueInvalid(kPoliciesFile, code, "is not a procedure");
     }
   }
-  ASSIGN_OR_RETURN(const std::string hours, config::ReadFile(config::Resolve(folder, kHoursFile)));
+  for (auto& [code, versions] : procedures_) {
+    for (Policy& policy : policies.Of(code)) *versions.back().add_policies() = std::move(policy);
+  }
+  ASSIGN_OR_RETURN(const std::string hours, ReadFile(folder, kHoursFile));
   ASSIGN_OR_RETURN(hours_, AgencyHours::FromCsv(kHoursFile, hours));
   for (const std::string& code : hours_.Named()) {
     if (FindAgency(code) == nullptr) return CatalogueInvalid(kHoursFile, code, "is not an agency");
@@ -98,92 +67,57 @@ absl::Status Catalogue::LoadPolicies(absl::string_view folder) {
   return absl::OkStatus();
 }
 
-absl::Status Catalogue::LoadAgencies(absl::string_view folder) {
-  ASSIGN_OR_RETURN(text::CsvTable table,
-                   ReadTable(folder, kAgenciesFile, {"agency_code", "name", "kind"}));
-  for (auto& row : table.rows) {
-    if (!IsOneOf(kAgencyKinds, row[2])) {
-      return CatalogueInvalid(kAgenciesFile, row[0], "kind is not known");
-    }
-    agencies_.push_back({row[0], row[1], row[2] == "COMMUNE"});
+void Catalogue::SetProcedures(absl::btree_map<std::string, Versions> procedures) {
+  procedures_ = std::move(procedures);
+  folded_.clear();
+  for (const auto& [code, versions] : procedures_) {
+    const Procedure& newest = versions.back();
+    if (newest.withdrawn()) continue;
+    folded_[code] = text::Fold(absl::StrCat(newest.display_name(), " ", newest.field()));
   }
-  std::sort(agencies_.begin(), agencies_.end(),
-            [](const Agency& a, const Agency& b) { return a.code < b.code; });
-  for (size_t i = 1; i < agencies_.size(); ++i) {
-    if (agencies_[i].code == agencies_[i - 1].code) {
-      return CatalogueInvalid(kAgenciesFile, agencies_[i].code, "occurs twice");
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Catalogue::LoadProcedures(absl::string_view folder) {
-  ASSIGN_OR_RETURN(text::CsvTable table, ReadTable(folder, kProceduresFile,
-                                                   {"code", "name", "level", "field", "scope",
-                                                    "sector_agency", "channels"}));
-  for (auto& row : table.rows) {
-    Procedure procedure;
-    procedure.code = row[0];
-    procedure.name = row[1];
-    procedure.field = row[3];
-    procedure.scope = row[4];
-    procedure.sector_agency = row[5];
-    procedure.channels = row[6];
-    if (row[2] == "Xã") {
-      procedure.level = Procedure::Level::kCommune;
-    } else if (row[2] != "Tỉnh") {
-      return CatalogueInvalid(kProceduresFile, row[0], "level is neither Tỉnh nor Xã");
-    }
-    if (!IsOneOf(kScopes, procedure.scope)) {
-      return CatalogueInvalid(kProceduresFile, row[0], "scope is not known");
-    }
-    const Agency* sector = FindAgency(procedure.sector_agency);
-    if (sector == nullptr || sector->is_commune) {
-      return CatalogueInvalid(kProceduresFile, row[0],
-                              "sector_agency is not a department or branch");
-    }
-    if (!procedures_.emplace(row[0], std::move(procedure)).second) {
-      return CatalogueInvalid(kProceduresFile, row[0], "occurs twice");
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Catalogue::LoadTerms(absl::string_view folder) {
-  ASSIGN_OR_RETURN(
-      text::CsvTable table,
-      ReadTable(folder, kTermsFile, {"code", "row", "channel", "class", "amount", "unit"}));
-  for (auto& row : table.rows) {
-    const auto it = procedures_.find(row[0]);
-    if (it == procedures_.end()) return CatalogueInvalid(kTermsFile, row[0], "is not a procedure");
-    PrintedTerm term{0, Dossier::CHANNEL_UNSPECIFIED, row[3], row[4], row[5]};
-    if (!absl::SimpleAtoi(row[1], &term.row) || term.row < 1 || !IsChannel(row[2])) {
-      return CatalogueInvalid(kTermsFile, row[0], "row or channel is not valid");
-    }
-    Dossier::Channel_Parse(row[2], &term.channel);
-    if (!IsOneOf(kTermClasses, term.term_class)) {
-      return CatalogueInvalid(kTermsFile, row[0], "class is not known");
-    }
-    for (const PrintedTerm& before : it->second.terms) {
-      if (before.row == term.row) {
-        return CatalogueInvalid(kTermsFile, row[0],
-                                absl::StrCat("row ", term.row, " occurs twice"));
-      }
-    }
-    it->second.terms.push_back(std::move(term));
-  }
-  return absl::OkStatus();
 }
 
 const Procedure* Catalogue::FindProcedure(absl::string_view code) const {
   const auto it = procedures_.find(code);
-  return it == procedures_.end() ? nullptr : &it->second;
+  if (it == procedures_.end() || it->second.back().withdrawn()) return nullptr;
+  return &it->second.back();
+}
+
+const Procedure* Catalogue::FindVersion(absl::string_view code, int64_t version) const {
+  const auto it = procedures_.find(code);
+  if (it == procedures_.end()) return nullptr;
+  const auto found = std::find_if(it->second.begin(), it->second.end(),
+                                  [&](const Procedure& p) { return p.version() == version; });
+  return found == it->second.end() ? nullptr : &*found;
+}
+
+const Procedure* Catalogue::ProcedureOf(const Dossier& dossier) const {
+  return FindVersion(dossier.procedure(), dossier.procedure_version());
+}
+
+ProcedurePolicies Catalogue::PoliciesOf(const Dossier& dossier) const {
+  const Procedure* procedure = ProcedureOf(dossier);
+  return procedure == nullptr ? ProcedurePolicies() : ReadPolicies(*procedure);
+}
+
+std::vector<const Procedure*> Catalogue::Search(absl::string_view query, Procedure::Scope scope,
+                                                absl::string_view after, size_t limit) const {
+  const std::string folded = text::Fold(query);
+  const std::vector<absl::string_view> words = absl::StrSplit(folded, ' ', absl::SkipEmpty());
+  std::vector<const Procedure*> found;
+  for (auto it = folded_.upper_bound(after); it != folded_.end() && found.size() < limit; ++it) {
+    const Procedure& procedure = procedures_.find(it->first)->second.back();
+    if (scope != Procedure::SCOPE_UNSPECIFIED && procedure.scope() != scope) continue;
+    const bool fits = std::all_of(words.begin(), words.end(), [&](absl::string_view word) {
+      return absl::StrContains(it->second, word) || absl::StartsWith(it->first, word);
+    });
+    if (fits) found.push_back(&procedure);
+  }
+  return found;
 }
 
 const Agency* Catalogue::FindAgency(absl::string_view code) const {
-  const auto it = std::lower_bound(agencies_.begin(), agencies_.end(), code,
-                                   [](const Agency& a, absl::string_view b) { return a.code < b; });
-  return it != agencies_.end() && it->code == code ? &*it : nullptr;
+  return FindAgencyIn(agencies_, code);
 }
 
 }  // namespace lgsp::dossiers

@@ -1,80 +1,70 @@
-// Procedures, their terms, and agencies, as loaded from deploy/catalog. Immutable after loading.
+// Procedures in all their versions, agencies, working days and hours. Immutable after loading.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/btree_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "lgsp/dossiers/v1/dossiers.pb.h"
+#include "lgsp/dossiers/v1/procedures.pb.h"
 #include "services/dossiers/calendar.h"
+#include "services/dossiers/catalogue_tables.h"
 #include "services/dossiers/policies.h"
 
 namespace lgsp::dossiers {
 
-// One way of submission with its term, as printed. A channel may have several: alternatives.
-struct PrintedTerm {
-  int row = 0;
-  lgsp::dossiers::v1::Dossier::Channel channel;
-  // KNOWN, OTHER or NONE.
-  std::string term_class;
-  std::string amount;
-  std::string unit;
-};
+using lgsp::dossiers::v1::Procedure;
 
-struct Procedure {
-  std::string code;
-  std::string name;
-  // Field of administration, `Đất đai`.
-  std::string field;
-  // Settled by the province (`Tỉnh`) or by a commune (`Xã`).
-  enum class Level { kProvince, kCommune } level = Level::kProvince;
-  // HERE: new dossiers are taken. CENTRAL, OTHER_PROVINCE, INTERNAL: they are not.
-  std::string scope;
-  // The department of the field.
-  std::string sector_agency;
-  // As printed: `DIRECT|ONLINE|POSTAL`. Each has at least one term.
-  std::string channels;
-  std::vector<PrintedTerm> terms;
+inline constexpr char kProcedureCollection[] = "procedures";
 
-  bool Offers(lgsp::dossiers::v1::Dossier::Channel channel) const;
-};
-
-struct Agency {
-  std::string code;
-  std::string name;
-  bool is_commune = false;
-};
+bool Offers(const Procedure& procedure, lgsp::dossiers::v1::Dossier::Channel channel);
 
 class Catalogue {
  public:
-  // Reads tthc.csv, tthc_terms.csv, camau_agencies.csv, vn_civil_service_days_2021_2027.csv,
-  // procedure_policies.csv and working_hours.csv in `folder`. NOT_FOUND FILE_MISSING;
-  // INVALID_ARGUMENT CSV_INVALID (with file and line), CATALOGUE_INVALID (with file and code of the
-  // row: a word that is not known, a reference that leads nowhere, a code twice).
+  // The versions of one procedure, oldest first; never empty.
+  using Versions = std::vector<Procedure>;
+
+  // Reads tthc.csv, tthc_terms.csv, tthc_fees.csv, tthc_components.csv, camau_agencies.csv,
+  // vn_civil_service_days_2021_2027.csv, procedure_policies.csv and working_hours.csv in `folder`;
+  // each procedure in version 1. NOT_FOUND FILE_MISSING; INVALID_ARGUMENT CSV_INVALID (with file
+  // and line), CATALOGUE_INVALID (with file and code of the row: a word that is not known, a
+  // reference that leads nowhere, a code twice).
   static absl::StatusOr<Catalogue> Load(absl::string_view folder);
 
-  // nullptr when unknown.
+  // The newest version; nullptr when unknown or withdrawn.
   const Procedure* FindProcedure(absl::string_view code) const;
+  // nullptr when there is no such version.
+  const Procedure* FindVersion(absl::string_view code, int64_t version) const;
+  // The version that a dossier was submitted under; nullptr when it is not on file.
+  const Procedure* ProcedureOf(const lgsp::dossiers::v1::Dossier& dossier) const;
+  ProcedurePolicies PoliciesOf(const lgsp::dossiers::v1::Dossier& dossier) const;
+
+  // At most `limit` that are in the catalogue, in the order of their codes after `after`. `query`:
+  // every word of it, folded, stands in the folded name or field, or begins the code.
+  std::vector<const Procedure*> Search(absl::string_view query, Procedure::Scope scope,
+                                       absl::string_view after, size_t limit) const;
+
+  // nullptr when unknown.
   const Agency* FindAgency(absl::string_view code) const;
   // In order of their codes.
   const std::vector<Agency>& agencies() const { return agencies_; }
   const Calendar& calendar() const { return calendar_; }
-  const Policies& policies() const { return policies_; }
   const AgencyHours& hours() const { return hours_; }
-  const absl::flat_hash_map<std::string, Procedure>& procedures() const { return procedures_; }
+  const absl::btree_map<std::string, Versions>& procedures() const { return procedures_; }
+
+  // Replaces what Load gave by what is on file (catalogue_store.h).
+  void SetProcedures(absl::btree_map<std::string, Versions> procedures);
 
  private:
-  absl::Status LoadAgencies(absl::string_view folder);
-  absl::Status LoadProcedures(absl::string_view folder);
-  absl::Status LoadTerms(absl::string_view folder);
   absl::Status LoadPolicies(absl::string_view folder);
 
-  absl::flat_hash_map<std::string, Procedure> procedures_;
+  absl::btree_map<std::string, Versions> procedures_;
+  // Folded code, name and field of the newest version.
+  absl::btree_map<std::string, std::string> folded_;
   std::vector<Agency> agencies_;
   Calendar calendar_;
-  Policies policies_;
   AgencyHours hours_;
 };
 

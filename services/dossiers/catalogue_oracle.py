@@ -4,7 +4,8 @@
     catalogue_oracle.py CATALOG_FOLDER < decisions
 
 A decision is one line of tab-separated fields: procedure, channel, settling agency when filed at the ward H12.50.01, and
-what accepting it on START without more makes: `DUE <RFC 3339>` or the reason of the refusal. Every procedure of scope
+what accepting it on START without more makes: `DUE <RFC 3339>` or the reason of the refusal; what it costs: `FIXED
+<amount>` or a word. Every procedure of scope
 HERE and every channel it offers must be there, once. Prints every difference and, last, how many decisions of each kind
 there are; exits 1 if there is a difference.
 """
@@ -56,6 +57,21 @@ def outcome(calendar, terms, hours, chosen):
     return f"DUE {found.due.isoformat()}+07:00"
 
 
+def cost(fees):
+    """What the fees printed for one channel tell of it."""
+    printed = {fee["class"] for fee in fees}
+    amounts = {int(fee["amount_vnd_as_printed"]) for fee in fees if fee["class"] == "KNOWN"}
+    if not printed or printed & {"UNKNOWN", "DOUBTFUL", "FOREIGN"}:
+        return "UNKNOWN"
+    if "BY_COUNCIL" in printed:
+        return "BY_COUNCIL"
+    if printed == {"FREE"}:
+        return "FREE"
+    if printed == {"KNOWN"} and len(amounts) == 1:
+        return f"FIXED {amounts.pop()}"
+    return "CHOICE"
+
+
 def expected(folder):
     calendar = calendar_oracle.Calendar(folder / "vn_civil_service_days_2021_2027.csv")
     hours = calendar_oracle.parse_hours(
@@ -64,12 +80,16 @@ def expected(folder):
     terms = collections.defaultdict(list)
     for term in table(folder, "tthc_terms.csv"):
         terms[term["code"], term["channel"]].append(term)
+    fees = collections.defaultdict(list)
+    for fee in table(folder, "tthc_fees.csv"):
+        fees[fee["code"], fee["channel"]].append(fee)
     for row in table(folder, "tthc.csv"):
         if row["scope"] == "HERE":
             settling = row["sector_agency"] if row["level"] == "Tỉnh" else WARD
             for channel in row["channels"].split("|"):
                 yield "\t".join((row["code"], channel, settling, outcome(calendar, terms[row["code"], channel], hours,
-                                         chosen["*"] | chosen.get(row["code"], {}))))
+                                         chosen["*"] | chosen.get(row["code"], {})),
+                                 cost(fees[row["code"], channel])))
 
 
 def main():
@@ -77,8 +97,9 @@ def main():
     wanted = collections.Counter(expected(pathlib.Path(sys.argv[1])))
     wrong = [f"not expected: {line}" for line in given - wanted] + [f"missing: {line}" for line in wanted - given]
     print("\n".join(wrong[:20]), end="\n" if wrong else "")
-    kinds = collections.Counter(line.split("\t")[3].split()[0] for line in wanted.elements())
-    print(", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())))
+    for column in (3, 4):
+        kinds = collections.Counter(line.split("\t")[column].split()[0] for line in wanted.elements())
+        print(", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())))
     return 1 if wrong else 0
 
 

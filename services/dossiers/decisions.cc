@@ -86,15 +86,15 @@ absl::StatusOr<std::string> FindSettling(const Catalogue& catalogue, const Proce
   if (!named.empty() && catalogue.FindAgency(named) == nullptr) {
     return AgencyUnknown("settling_agency", named);
   }
-  if (procedure.level == Procedure::Level::kProvince) {
-    if (!named.empty() && named != procedure.sector_agency) {
-      return SettlingAgencyWrong(procedure.sector_agency);
+  if (procedure.level() == Procedure::PROVINCE) {
+    if (!named.empty() && named != procedure.sector_agency()) {
+      return SettlingAgencyWrong(procedure.sector_agency());
     }
-    return procedure.sector_agency;
+    return procedure.sector_agency();
   }
   const std::string& commune = named.empty() ? intake : named;
   if (catalogue.FindAgency(commune)->is_commune) return commune;
-  return named.empty() ? SettlingAgencyNeeded(procedure.code) : SettlingAgencyWrong("a commune");
+  return named.empty() ? SettlingAgencyNeeded(procedure.code()) : SettlingAgencyWrong("a commune");
 }
 
 }  // namespace
@@ -118,14 +118,15 @@ absl::StatusOr<Dossier> DecideSubmit(const Catalogue& catalogue, const Caller& c
                                      const SubmitDossierRequest& request, absl::Time now) {
   const Procedure* procedure = catalogue.FindProcedure(request.procedure());
   if (procedure == nullptr) return ProcedureUnknown(request.procedure());
-  if (procedure->scope != "HERE") return ProcedureNotSettledHere(procedure->code, procedure->scope);
+  if (procedure->scope() != Procedure::HERE) {
+    return ProcedureNotSettledHere(procedure->code(), Procedure::Scope_Name(procedure->scope()));
+  }
+  if (!ReadPolicies(*procedure).in_force) return ProcedureNotInForce(procedure->code());
   if (!Dossier::Channel_IsValid(request.channel()) ||
       request.channel() == Dossier::CHANNEL_UNSPECIFIED) {
     return MakeFieldError("CHANNEL_INVALID", "channel", "must be one of the channels");
   }
-  if (!procedure->Offers(request.channel())) {
-    return ChannelNotOffered(procedure->code, procedure->channels);
-  }
+  if (!Offers(*procedure, request.channel())) return ChannelNotOffered(*procedure);
   Dossier dossier;
   ASSIGN_OR_RETURN(*dossier.mutable_intake_agency(), FindIntake(catalogue, caller, request));
   ASSIGN_OR_RETURN(*dossier.mutable_settling_agency(),
@@ -135,7 +136,8 @@ absl::StatusOr<Dossier> DecideSubmit(const Catalogue& catalogue, const Caller& c
                    CleanText("subject", request.subject(), 0, kMaxSubjectCharacters));
   dossier.set_state(Dossier::SUBMITTED);
   dossier.set_revision(1);
-  dossier.set_procedure(procedure->code);
+  dossier.set_procedure(procedure->code());
+  dossier.set_procedure_version(procedure->version());
   dossier.set_channel(request.channel());
   *dossier.mutable_submit_time() = ToTimestamp(now);
   return dossier;
@@ -145,14 +147,14 @@ absl::Status DecideAccept(const Situation& situation, const AcceptDossierRequest
                           Dossier& dossier) {
   ASSIGN_OR_RETURN(const Dossier::State next,
                    Next(dossier.state(), Command::kAccept, situation.actors));
-  const Procedure* procedure = situation.catalogue.FindProcedure(dossier.procedure());
+  const Procedure* procedure = situation.catalogue.ProcedureOf(dossier);
   if (procedure == nullptr) return ProcedureUnknown(dossier.procedure());
   const Dossier::Channel channel =
       request.channel() == Dossier::CHANNEL_UNSPECIFIED ? dossier.channel() : request.channel();
   if (!Dossier::Channel_IsValid(channel)) {
     return MakeFieldError("CHANNEL_INVALID", "channel", "must be one of the channels");
   }
-  if (!procedure->Offers(channel)) return ChannelNotOffered(procedure->code, procedure->channels);
+  if (!Offers(*procedure, channel)) return ChannelNotOffered(*procedure);
   Dossier accepted = dossier;
   accepted.set_channel(channel);
   *accepted.mutable_accept_time() = ToTimestamp(situation.now);
@@ -160,7 +162,7 @@ absl::Status DecideAccept(const Situation& situation, const AcceptDossierRequest
   ASSIGN_OR_RETURN(*accepted.mutable_due(), DecideDue(situation, *procedure, request, accepted));
   if ((situation.actors & kProcessing) != 0) {
     *accepted.mutable_receive_time() = accepted.accept_time();
-  } else if (situation.catalogue.policies().Of(procedure->code).clock_starts_at_receipt) {
+  } else if (ReadPolicies(*procedure).clock_starts_at_receipt) {
     accepted.mutable_due()->set_suspended(true);
   }
   Advance(next, accepted);
@@ -171,7 +173,7 @@ absl::Status DecideAccept(const Situation& situation, const AcceptDossierRequest
 absl::Status DecideComplete(const Situation& situation, Dossier& dossier) {
   ASSIGN_OR_RETURN(const Dossier::State next,
                    Next(dossier.state(), Command::kComplete, situation.actors));
-  const ProcedurePolicies policies = situation.catalogue.policies().Of(dossier.procedure());
+  const ProcedurePolicies policies = situation.catalogue.PoliciesOf(dossier);
   if (policies.signature_required && !dossier.has_sign_time()) return SignatureNeeded();
   *dossier.mutable_complete_time() = ToTimestamp(situation.now);
   Advance(next, dossier);

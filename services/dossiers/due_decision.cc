@@ -21,11 +21,12 @@ namespace {
 using google::protobuf::Timestamp;
 using lgsp::dossiers::v1::AcceptDossierRequest;
 using lgsp::dossiers::v1::DueDate;
+using lgsp::dossiers::v1::PrintedTerm;
 using lgsp::dossiers::v1::Wait;
 
 absl::StatusOr<DueDate> OfficersDue(const Procedure& procedure, const AcceptDossierRequest& request,
                                     absl::Time now) {
-  if (!request.has_due_time()) return DueTimeNeeded(procedure.code);
+  if (!request.has_due_time()) return DueTimeNeeded(procedure.code());
   ASSIGN_OR_RETURN(const absl::Time due_time, CheckDueTime(request.due_time(), now));
   DueDate due;
   *due.mutable_due_time() = ToTimestamp(due_time);
@@ -41,13 +42,13 @@ absl::StatusOr<PrintedTerm> ChooseTerm(const Procedure& procedure, Dossier::Chan
                                        int row) {
   std::vector<PrintedTerm> terms;
   std::vector<int> rows;
-  std::set<std::tuple<std::string, std::string, std::string>> different;
-  for (const PrintedTerm& term : procedure.terms) {
-    if (term.channel != channel) continue;
-    if (term.row == row) return term;
+  std::set<std::tuple<int, std::string, std::string>> different;
+  for (const PrintedTerm& term : procedure.terms()) {
+    if (term.channel() != channel) continue;
+    if (term.row() == row) return term;
     terms.push_back(term);
-    rows.push_back(term.row);
-    different.emplace(term.term_class, term.amount, term.unit);
+    rows.push_back(term.row());
+    different.emplace(term.term_class(), term.amount(), term.unit());
   }
   if (row != 0) return TermRowUnknown(absl::StrJoin(rows, ", "));
   if (different.size() > 1) return TermAmbiguous(absl::StrJoin(rows, ", "));
@@ -79,7 +80,7 @@ std::vector<Pause> PausesOf(const Dossier& dossier) {
 // The due date of `dossier` by a term: since its start, without its pauses.
 absl::StatusOr<DueDate> CountTerm(const Situation& situation, const Term& term,
                                   const Dossier& dossier) {
-  const ProcedurePolicies policies = situation.catalogue.policies().Of(dossier.procedure());
+  const ProcedurePolicies policies = situation.catalogue.PoliciesOf(dossier);
   const DueRules rules{situation.catalogue.hours().Of(dossier.settling_agency()), policies.cut_off,
                        PausesOf(dossier)};
   return ComputeDue(situation.catalogue.calendar(), rules, term, ToTime(dossier.start_time()));
@@ -130,27 +131,26 @@ absl::StatusOr<DueDate> DecideDue(const Situation& situation, const Procedure& p
                                   const AcceptDossierRequest& request, const Dossier& dossier) {
   ASSIGN_OR_RETURN(const PrintedTerm printed,
                    ChooseTerm(procedure, dossier.channel(), request.term_row()));
-  const auto term =
-      printed.term_class == "KNOWN"
-          ? TermOf(printed.amount, printed.unit, situation.catalogue.policies().Of(procedure.code))
-          : std::nullopt;
+  const auto term = printed.term_class() == PrintedTerm::KNOWN
+                        ? TermOf(printed.amount(), printed.unit(), ReadPolicies(procedure))
+                        : std::nullopt;
   if (!term.has_value()) return OfficersDue(procedure, request, situation.now);
   if (request.has_due_time()) return DueTimeInvalid("must not be given: the term is computed");
   ASSIGN_OR_RETURN(DueDate due, CountTerm(situation, *term, dossier));
-  due.set_term_row(printed.row);
-  due.set_term_amount(printed.amount);
-  due.set_term_unit(printed.unit);
+  due.set_term_row(printed.row());
+  due.set_term_amount(printed.amount());
+  due.set_term_unit(printed.unit());
   return due;
 }
 
 absl::StatusOr<absl::Time> AnswerDeadline(const Situation& situation, const Dossier& dossier) {
-  const ProcedurePolicies policies = situation.catalogue.policies().Of(dossier.procedure());
+  const ProcedurePolicies policies = situation.catalogue.PoliciesOf(dossier);
   return WorkingDaysAfter(situation, policies.supplement_working_days, situation.now, dossier);
 }
 
 bool AnswerRestartsClock(const Situation& situation, const Dossier& dossier) {
   const absl::Time asked = ToTime(dossier.waits().rbegin()->begin_time());
-  if (!situation.catalogue.policies().Of(dossier.procedure()).supplement_restarts ||
+  if (!situation.catalogue.PoliciesOf(dossier).supplement_restarts ||
       asked > ToTime(dossier.due().due_time())) {
     return false;
   }
@@ -166,8 +166,8 @@ absl::Status RestartClock(const Situation& situation, Dossier& dossier) {
 
 absl::Status ResumeClock(const Situation& situation, Dossier& dossier) {
   const DueDate before = dossier.due();
-  const auto term = TermOf(before.term_amount(), before.term_unit(),
-                           situation.catalogue.policies().Of(dossier.procedure()));
+  const auto term =
+      TermOf(before.term_amount(), before.term_unit(), situation.catalogue.PoliciesOf(dossier));
   if (before.term_row() == 0 || !term.has_value()) {
     CountOfficersDate(situation, dossier);
     return absl::OkStatus();

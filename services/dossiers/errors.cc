@@ -1,13 +1,18 @@
 #include "services/dossiers/errors.h"
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "libs/status/status.h"
 #include "services/dossiers/limits.h"
 
 namespace lgsp::dossiers {
+
+using lgsp::dossiers::v1::Dossier;
 namespace {
 
 absl::Status Precondition(absl::string_view reason, absl::string_view message,
@@ -46,10 +51,31 @@ absl::Status ProcedureNotSettledHere(absl::string_view code, absl::string_view s
       {{"procedure", code}, {"scope", scope}});
 }
 
-absl::Status ChannelNotOffered(absl::string_view code, absl::string_view channels) {
-  return Precondition("CHANNEL_NOT_OFFERED",
-                      absl::StrCat("procedure ", code, " can be submitted by ", channels, " only"),
-                      {{"procedure", code}, {"channels", channels}});
+absl::Status QueryTooLong() {
+  return MakeFieldError("QUERY_TOO_LONG", "query",
+                        absl::StrCat("is longer than ", kMaxQueryBytes, " bytes"));
+}
+
+absl::Status ScopeInvalid() {
+  return MakeFieldError("SCOPE_INVALID", "scope", "must be one of the scopes");
+}
+
+absl::Status ProcedureNotInForce(absl::string_view code) {
+  return Precondition("PROCEDURE_NOT_IN_FORCE",
+                      absl::StrCat("procedure ", code, " is not in force in this province"),
+                      {{"procedure", code}});
+}
+
+absl::Status ChannelNotOffered(const lgsp::dossiers::v1::Procedure& procedure) {
+  std::vector<std::string> names;
+  for (const int channel : procedure.channels()) {
+    names.push_back(Dossier::Channel_Name(static_cast<Dossier::Channel>(channel)));
+  }
+  const std::string channels = absl::StrJoin(names, "|");
+  return Precondition(
+      "CHANNEL_NOT_OFFERED",
+      absl::StrCat("procedure ", procedure.code(), " can be submitted by ", channels, " only"),
+      {{"procedure", procedure.code()}, {"channels", channels}});
 }
 
 absl::Status AgencyUnknown(absl::string_view field, absl::string_view code) {

@@ -4,13 +4,17 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "lgsp/dossiers/v1/procedures.pb.h"
 
 namespace lgsp::dossiers {
 
 absl::Status DossierNotFound(absl::string_view name);
 absl::Status ProcedureUnknown(absl::string_view code);
 absl::Status ProcedureNotSettledHere(absl::string_view code, absl::string_view scope);
-absl::Status ChannelNotOffered(absl::string_view code, absl::string_view channels);
+absl::Status QueryTooLong();
+absl::Status ScopeInvalid();
+absl::Status ProcedureNotInForce(absl::string_view code);
+absl::Status ChannelNotOffered(const lgsp::dossiers::v1::Procedure& procedure);
 absl::Status AgencyUnknown(absl::string_view field, absl::string_view code);
 absl::Status AgencyNotRepresented(absl::string_view code);
 absl::Status IntakeAgencyNeeded();

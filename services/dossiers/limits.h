@@ -28,6 +28,9 @@ inline constexpr int kMaxEmailLength = 254;
 // Longer codes of procedures and agencies do not exist.
 inline constexpr size_t kMaxCodeLength = 32;
 
+// Of a search in the catalogue.
+inline constexpr size_t kMaxQueryBytes = 800;
+
 inline constexpr int kStandardPageSize = 50;
 inline constexpr int kLargestPageSize = 200;
 // A page ends before it is larger: beneath what a gRPC message may be (libs/rpc/server.h).

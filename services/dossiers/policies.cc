@@ -13,6 +13,9 @@
 namespace lgsp::dossiers {
 namespace {
 
+using lgsp::dossiers::v1::Policy;
+using lgsp::dossiers::v1::Procedure;
+
 constexpr char kAll[] = "*";
 constexpr char kSupplementDays[] = "SUPPLEMENT_WORKING_DAYS";
 
@@ -25,7 +28,8 @@ constexpr Choice kChoices[] = {
     {"HOUR_TERM", "WORKING"},      {"HOUR_TERM", "CONSECUTIVE"}, {"SUPPLEMENT", "RESTART"},
     {"SUPPLEMENT", "RESUME"},      {"PAYMENT_WAIT", "COUNTED"},  {"PAYMENT_WAIT", "TAKEN_OUT"},
     {"AGENCY_WAIT", "COUNTED"},    {"AGENCY_WAIT", "TAKEN_OUT"}, {"CLOCK_START", "RECEIPT"},
-    {"CLOCK_START", "ACCEPTANCE"}, {"SIGNATURE", "OPTIONAL"},    {"SIGNATURE", "REQUIRED"},
+    {"CLOCK_START", "ACCEPTANCE"}, {"IN_FORCE", "YES"},          {"IN_FORCE", "NO"},
+    {"SIGNATURE", "OPTIONAL"},     {"SIGNATURE", "REQUIRED"},
 };
 
 // Of SUPPLEMENT_WORKING_DAYS.
@@ -51,22 +55,46 @@ absl::StatusOr<Policies> Policies::FromCsv(absl::string_view name, absl::string_
       return CatalogueInvalid(name, row[0], absl::StrCat(row[1], " ", row[2], " is not known"));
     }
     if (row[3].empty()) return CatalogueInvalid(name, row[0], "names no basis");
-    if (!policies.values_.emplace(absl::StrCat(row[0], " ", row[1]), row[2]).second) {
+    Policy policy;
+    policy.set_policy(row[1]);
+    policy.set_value(row[2]);
+    policy.set_basis(row[3]);
+    policy.set_own(row[0] != kAll);
+    if (!policies.rows_[row[0]].emplace(row[1], std::move(policy)).second) {
       return CatalogueInvalid(name, row[0], absl::StrCat(row[1], " occurs twice"));
     }
   }
   return policies;
 }
 
-ProcedurePolicies Policies::Of(absl::string_view procedure) const {
-  const auto value = [&](absl::string_view policy) -> absl::string_view {
-    for (const absl::string_view whose : {procedure, absl::string_view(kAll)}) {
-      const auto it = values_.find(absl::StrCat(whose, " ", policy));
-      if (it != values_.end()) return it->second;
+std::vector<Policy> Policies::Of(absl::string_view procedure) const {
+  absl::btree_map<std::string, Policy> chosen;
+  for (const absl::string_view whose : {procedure, absl::string_view(kAll)}) {
+    const auto rows = rows_.find(whose);
+    if (rows != rows_.end()) chosen.insert(rows->second.begin(), rows->second.end());
+  }
+  std::vector<Policy> policies;
+  for (auto& [name, policy] : chosen) policies.push_back(std::move(policy));
+  return policies;
+}
+
+std::vector<std::string> Policies::Named() const {
+  std::vector<std::string> named;
+  for (const auto& [procedure, rows] : rows_) {
+    if (procedure != kAll) named.push_back(procedure);
+  }
+  return named;
+}
+
+ProcedurePolicies ReadPolicies(const Procedure& procedure) {
+  const auto value = [&](absl::string_view name) -> absl::string_view {
+    for (const Policy& policy : procedure.policies()) {
+      if (policy.policy() == name) return policy.value();
     }
     return "";
   };
   ProcedurePolicies policies;
+  policies.in_force = value("IN_FORCE") != "NO";
   policies.cut_off = value("CUT_OFF") == "AFTER_15"            ? CutOff::kAfter15
                      : value("CUT_OFF") == "LAST_WORKING_HOUR" ? CutOff::kLastWorkingHour
                                                                : CutOff::kNone;
@@ -80,15 +108,6 @@ ProcedurePolicies Policies::Of(absl::string_view procedure) const {
   policies.payment_stops_clock = value("PAYMENT_WAIT") == "TAKEN_OUT";
   policies.agency_stops_clock = value("AGENCY_WAIT") == "TAKEN_OUT";
   return policies;
-}
-
-std::vector<std::string> Policies::Named() const {
-  std::vector<std::string> named;
-  for (const auto& [key, value] : values_) {
-    const std::string procedure(key.substr(0, key.find(' ')));
-    if (procedure != kAll) named.push_back(procedure);
-  }
-  return named;
 }
 
 absl::StatusOr<AgencyHours> AgencyHours::FromCsv(absl::string_view name,

@@ -4,9 +4,11 @@
 
 #include <string>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "lgsp/dossiers/v1/procedures.pb.h"
 #include "services/dossiers/due_date.h"
 #include "services/dossiers/working_hours.h"
 
@@ -14,6 +16,8 @@ namespace lgsp::dossiers {
 
 // What holds for one procedure.
 struct ProcedurePolicies {
+  // New dossiers are taken.
+  bool in_force = true;
   CutOff cut_off = CutOff::kNone;
   // Accepted by another agency: the clock begins when the settling agency has the file; else with
   // the acceptance.
@@ -31,6 +35,9 @@ struct ProcedurePolicies {
   bool agency_stops_clock = false;
 };
 
+// What `procedure` carries, as the decisions read it.
+ProcedurePolicies ReadPolicies(const lgsp::dossiers::v1::Procedure& procedure);
+
 // From procedure_policies.csv: procedure (or `*`), policy, value, basis. Immutable.
 class Policies {
  public:
@@ -38,13 +45,14 @@ class Policies {
   // is not known, one given twice, no basis.
   static absl::StatusOr<Policies> FromCsv(absl::string_view name, absl::string_view content);
 
-  ProcedurePolicies Of(absl::string_view procedure) const;
+  // What is chosen for a procedure: its own rows, else those of `*`.
+  std::vector<lgsp::dossiers::v1::Policy> Of(absl::string_view procedure) const;
   // The codes of procedures that are named.
   std::vector<std::string> Named() const;
 
  private:
-  // `<procedure> <policy>` → value.
-  absl::flat_hash_map<std::string, std::string> values_;
+  // Procedure → policy → the row.
+  absl::btree_map<std::string, absl::btree_map<std::string, lgsp::dossiers::v1::Policy>> rows_;
 };
 
 // From working_hours.csv: agency (or `*`, which must be there), hours, basis. Immutable.

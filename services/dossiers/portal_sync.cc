@@ -115,10 +115,9 @@ SyncDossierRequest ToPortal(const Catalogue& catalogue, const Dossier& dossier,
   request.set_number(dossier.code().empty() ? dossier.name().substr(dossier.name().find('/') + 1)
                                             : dossier.code());
   request.set_procedure_code(dossier.procedure());
-  if (const Procedure* procedure = catalogue.FindProcedure(dossier.procedure());
-      procedure != nullptr) {
-    request.set_procedure_name(procedure->name);
-    request.set_field_name(procedure->field);
+  if (const Procedure* procedure = catalogue.ProcedureOf(dossier); procedure != nullptr) {
+    request.set_procedure_name(procedure->display_name());
+    request.set_field_name(procedure->field());
   }
   request.set_channel(ToPortal(dossier.channel()));
   request.set_applicant_name(dossier.applicant().full_name());

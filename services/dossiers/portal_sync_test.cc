@@ -54,8 +54,8 @@ TEST_CASE("portal: what the portal is told of a dossier") {
   const std::string department = TheCatalogue().FindAgency("H12.04")->name;
   CHECK(request.number() == "H12.04-261116-0001");
   CHECK(request.procedure_code() == kProvinceProcedure);
-  CHECK(request.procedure_name() == procedure.name);
-  CHECK(request.field_name() == procedure.field);
+  CHECK(request.procedure_name() == procedure.display_name());
+  CHECK(request.field_name() == procedure.field());
   CHECK(request.channel() == SyncDossierRequest::COUNTER);
   CHECK(request.applicant_name() == kPersonalSamples[0]);
   CHECK(request.applicant_id_number() == kPersonalSamples[1]);
@@ -114,7 +114,7 @@ TEST_CASE("portal: a dossier refused before acceptance is known by its UUID") {
   CHECK_FALSE(request.has_due_time());
   CHECK(request.progress(0).content() == "Không được tiếp nhận");
   // The portal wants a text.
-  CHECK(request.subject() == TheCatalogue().FindProcedure(kProvinceProcedure)->name);
+  CHECK(request.subject() == TheCatalogue().FindProcedure(kProvinceProcedure)->display_name());
 }
 
 TEST_CASE("portal: every state has its status and its words there") {

@@ -136,12 +136,27 @@ std::set<std::string> ReasonsIn(const std::string& code) {
 // Words of the data, and reasons that no caller sees: of the catalogue at start, of calls to the
 // portal.
 const std::set<std::string>& NotAnswered() {
-  static const std::set<std::string> words = {
-      "CENTRAL_BRANCH",    "SERVICE_CENTRE",   "OTHER_PROVINCE", "WEEKDAY_OFF",
-      "SATURDAY_WORKED",   "WORKING_DAY",      "CSV_INVALID",    "CATALOGUE_INVALID",
-      "CALL_UNREADABLE",   "CONSECUTIVE_HOUR", "CUT_OFF",        "AFTER_15",
-      "LAST_WORKING_HOUR", "HOUR_TERM",        "CLOCK_START",    "WORKING_HOURS_INVALID",
-      "AGENCY_WAIT",       "PAYMENT_WAIT",     "TAKEN_OUT",      "SUPPLEMENT_WORKING_DAYS"};
+  static const std::set<std::string> words = {"CENTRAL_BRANCH",
+                                              "SERVICE_CENTRE",
+                                              "OTHER_PROVINCE",
+                                              "WEEKDAY_OFF",
+                                              "SATURDAY_WORKED",
+                                              "WORKING_DAY",
+                                              "CSV_INVALID",
+                                              "CATALOGUE_INVALID",
+                                              "PROCEDURE_UNREADABLE",
+                                              "CALL_UNREADABLE",
+                                              "CONSECUTIVE_HOUR",
+                                              "CUT_OFF",
+                                              "AFTER_15",
+                                              "LAST_WORKING_HOUR",
+                                              "HOUR_TERM",
+                                              "CLOCK_START",
+                                              "WORKING_HOURS_INVALID",
+                                              "AGENCY_WAIT",
+                                              "PAYMENT_WAIT",
+                                              "TAKEN_OUT",
+                                              "SUPPLEMENT_WORKING_DAYS"};
   return words;
 }
 
@@ -184,15 +199,17 @@ TEST_CASE("refusals: every reason stands in the proto's comments, and none that 
   }
   CHECK(files >= 10);
   CHECK(answered.size() >= 30);
-  const std::string proto = Read(SourceFile("protos/lgsp/dossiers/v1/dossiers.proto"));
+  const std::string proto = Read(SourceFile("protos/lgsp/dossiers/v1/dossiers.proto")) +
+                            Read(SourceFile("protos/lgsp/dossiers/v1/procedures.proto"));
   for (const std::string& reason : answered) {
     INFO(reason);
     CHECK(absl::StrContains(proto, reason));
   }
   // The other way round: a reason in a comment is one that we answer.
   const std::set<std::string> codes = {
-      "NOT_FOUND",         "INVALID_ARGUMENT",   "FAILED_PRECONDITION", "PERMISSION_DENIED",
-      "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "DATA_LOSS",           "OTHER_AGENCY"};
+      "NOT_FOUND",         "INVALID_ARGUMENT",  "FAILED_PRECONDITION",
+      "PERMISSION_DENIED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED",
+      "DATA_LOSS",         "OTHER_AGENCY",      "BY_COUNCIL"};
   const std::regex comment("//[^\n]*");
   for (std::sregex_iterator it(proto.begin(), proto.end(), comment), end; it != end; ++it) {
     const std::string text = it->str();

@@ -115,7 +115,7 @@ absl::Status DecideTransfer(const Situation& situation, Dossier& dossier) {
 absl::Status DecideReceive(const Situation& situation, Dossier& dossier) {
   return Apply(situation, Command::kReceive, dossier, [&](Dossier& d) {
     *d.mutable_receive_time() = ToTimestamp(situation.now);
-    const ProcedurePolicies policies = situation.catalogue.policies().Of(d.procedure());
+    const ProcedurePolicies policies = situation.catalogue.PoliciesOf(d);
     return policies.clock_starts_at_receipt ? RestartClock(situation, d) : absl::OkStatus();
   });
 }
@@ -131,7 +131,7 @@ absl::Status DecideBeginWait(const Situation& situation, const BeginWaitRequest&
   const Command command = payment ? Command::kWaitForPayment : Command::kWaitForAgency;
   return Apply(situation, command, dossier, [&](Dossier& d) -> absl::Status {
     if (d.waits_size() >= kMaxWaits) return WaitsExhausted();
-    const ProcedurePolicies policies = situation.catalogue.policies().Of(d.procedure());
+    const ProcedurePolicies policies = situation.catalogue.PoliciesOf(d);
     BeginWaiting(situation, request.kind(),
                  payment ? policies.payment_stops_clock : policies.agency_stops_clock, d);
     return absl::OkStatus();

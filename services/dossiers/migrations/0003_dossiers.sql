@@ -40,6 +40,14 @@ CREATE TABLE answer_deadlines (
 );
 CREATE INDEX answer_deadlines_deadline ON answer_deadlines (deadline);
 
+-- Every version of every procedure, as a Procedure message; a dossier keeps its own.
+CREATE TABLE procedure_versions (
+  code TEXT NOT NULL,
+  version BIGINT NOT NULL,
+  body BYTES NOT NULL,
+  PRIMARY KEY (code, version)
+);
+
 -- The last sequence number of each settling agency and local day (Circular 03/2025/TT-VPCP art. 13).
 CREATE TABLE dossier_codes (
   agency TEXT NOT NULL,

@@ -1,0 +1,32 @@
+// The tables of deploy/catalog as they are read: what is printed of each procedure, and the
+// agencies. PURE but for reading files.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "lgsp/dossiers/v1/procedures.pb.h"
+
+namespace lgsp::dossiers {
+
+struct Agency {
+  std::string code;
+  std::string name;
+  bool is_commune = false;
+};
+
+// From camau_agencies.csv, in order of their codes. Errors as Catalogue::Load.
+absl::StatusOr<std::vector<Agency>> ReadAgencies(absl::string_view folder);
+
+// By code, from tthc.csv, tthc_terms.csv, tthc_fees.csv and tthc_components.csv; without policies.
+// Errors as Catalogue::Load.
+absl::StatusOr<absl::btree_map<std::string, lgsp::dossiers::v1::Procedure>> ReadProcedures(
+    absl::string_view folder, const std::vector<Agency>& agencies);
+
+// nullptr when unknown.
+const Agency* FindAgencyIn(const std::vector<Agency>& agencies, absl::string_view code);
+
+}  // namespace lgsp::dossiers

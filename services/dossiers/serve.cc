@@ -1,0 +1,103 @@
+#include "services/dossiers/serve.h"
+
+#include "libs/config/config.h"
+#include "libs/durable/periodic_job.h"
+#include "libs/durable/sweep.h"
+#include "libs/events/feed_service.h"
+#include "libs/events/outbox.h"
+#include "libs/events/sequencer.h"
+#include "libs/log/log.h"
+#include "libs/rpc/channel.h"
+#include "libs/rpc/server.h"
+#include "libs/status/status.h"
+#include "services/dossiers/catalogue_store.h"
+#include "services/dossiers/config.pb.h"
+#include "services/dossiers/dossier_service.h"
+#include "services/dossiers/limits.h"
+#include "services/dossiers/migrations.h"
+#include "services/dossiers/portal_client.h"
+#include "services/dossiers/procedure_service.h"
+
+namespace lgsp::dossiers {
+namespace {
+
+absl::StatusOr<Catalogue> LoadCatalogue(const DossiersConfig& config, absl::string_view base) {
+  return Catalogue::Load(config::Resolve(base, config.catalog_folder()));
+}
+
+absl::Status Import(sql::Database& db, const Clock& clock, Catalogue& catalogue) {
+  ASSIGN_OR_RETURN(const std::vector<ProcedureChange> changes,
+                   ImportCatalogue(db, clock.CivilNow(), catalogue));
+  if (!changes.empty()) {
+    log::Info("catalogue imported", {{"changes", static_cast<int64_t>(changes.size())}});
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ShowCatalogueChanges(const std::string& config_file) {
+  DossiersConfig config;
+  RETURN_IF_ERROR(config::Load(config_file, &config));
+  const std::string base = config::FolderOf(config_file);
+  ASSIGN_OR_RETURN(const Catalogue catalogue, LoadCatalogue(config, base));
+  ASSIGN_OR_RETURN(const auto db,
+                   sql::Database::Open({.url = sql::ResolveUrl(base, config.database_url())}));
+  ASSIGN_OR_RETURN(const std::vector<ProcedureChange> changes, CompareCatalogue(*db, catalogue));
+  for (const ProcedureChange& change : changes) {
+    log::Info("a start would change", {{"procedure", DescribeChange(change)}});
+  }
+  log::Info("catalogue compared", {{"changes", static_cast<int64_t>(changes.size())}});
+  return absl::OkStatus();
+}
+
+absl::Status Serve(const std::string& config_file) {
+  DossiersConfig config;
+  RETURN_IF_ERROR(config::Load(config_file, &config));
+  const std::string base = config::FolderOf(config_file);
+  const SystemClock clock;
+  metrics::Registry metrics;
+  RETURN_IF_ERROR(metrics.Serve(config.metrics_listen()).status());
+  ASSIGN_OR_RETURN(Catalogue catalogue, LoadCatalogue(config, base));
+  ASSIGN_OR_RETURN(keys::KeyRing ring,
+                   keys::KeyRing::FromFile(config::Resolve(base, config.key_ring_file())));
+  const durable::SubjectKeys subject_keys(std::move(ring));
+  ASSIGN_OR_RETURN(const auto db,
+                   sql::Database::Open(
+                       {.url = sql::ResolveUrl(base, config.database_url()), .metrics = &metrics}));
+  RETURN_IF_ERROR(db->Migrate(Migrations()));
+  RETURN_IF_ERROR(Import(*db, clock, catalogue));
+  RETURN_IF_ERROR(events::EnsureEpoch(*db));
+
+  ASSIGN_OR_RETURN(const auto gateway, rpc::Connect(config.rpc(), base, config.gateway()));
+  const auto portal = MakePortalWorker(db.get(), &subject_keys, &clock, &metrics, gateway);
+  const durable::PeriodicJob sweep("sweep", kSweepInterval,
+                                   [&] { return durable::Sweep(*db, clock); });
+  events::FeedService feed(db.get(), "//dossiers.lgsp", &metrics);
+  const DossierChanges changes(&catalogue, &subject_keys, &clock, db->engine());
+  events::Sequencer sequencer(db.get(), &clock, &metrics, [&] { feed.Notify(); });
+  const auto committed = [&] {
+    sequencer.Notify();
+    feed.Notify();
+    portal->Wake();
+  };
+  const durable::PeriodicJob expiry("overdue answers", kExpiryInterval,
+                                    [&] { return changes.ExpireSupplements(*db, committed); });
+  DossierService service({db.get(), &subject_keys, &catalogue, &clock, &changes, committed});
+  ProcedureService procedures(&catalogue);
+  ASSIGN_OR_RETURN(const auto server,
+                   rpc::Server::Start(config.rpc(), base,
+                                      {{v1::Dossiers::service_full_name(), &service},
+                                       {v1::Procedures::service_full_name(), &procedures},
+                                       {events::v1::Feed::service_full_name(), &feed}},
+                                      &metrics, &clock));
+  portal->Start();
+  log::Info("ready", {{"port", server->port()},
+                      {"procedures", static_cast<int64_t>(catalogue.procedures().size())}});
+  rpc::WaitForSignal();
+  feed.Stop();
+  server->Drain(kDrainGrace);
+  return absl::OkStatus();
+}
+
+}  // namespace lgsp::dossiers
