@@ -41,28 +41,31 @@ absl::StatusOr<Catalogue> Catalogue::Load(absl::string_view folder) {
     procedure.set_version(1);
     versions[code].push_back(std::move(procedure));
   }
+  RETURN_IF_ERROR(catalogue.LoadPolicies(folder, versions));
   catalogue.SetProcedures(std::move(versions));
   ASSIGN_OR_RETURN(const std::string days, ReadFile(folder, kDaysFile));
   ASSIGN_OR_RETURN(catalogue.calendar_, Calendar::FromCsv(kDaysFile, days));
-  RETURN_IF_ERROR(catalogue.LoadPolicies(folder));
+  ASSIGN_OR_RETURN(const std::string hours, ReadFile(folder, kHoursFile));
+  ASSIGN_OR_RETURN(catalogue.hours_, AgencyHours::FromCsv(kHoursFile, hours));
+  for (const std::string& code : catalogue.hours_.Named()) {
+    if (catalogue.FindAgency(code) == nullptr) {
+      return CatalogueInvalid(kHoursFile, code, "is not an agency");
+    }
+  }
   return catalogue;
 }
 
-absl::Status Catalogue::LoadPolicies(absl::string_view folder) {
+absl::Status Catalogue::LoadPolicies(absl::string_view folder,
+                                     absl::btree_map<std::string, Versions>& procedures) {
   ASSIGN_OR_RETURN(const std::string content, ReadFile(folder, kPoliciesFile));
   ASSIGN_OR_RETURN(const Policies policies, Policies::FromCsv(kPoliciesFile, content));
   for (const std::string& code : policies.Named()) {
-    if (FindProcedure(code) == nullptr) {
+    if (!procedures.contains(code)) {
       return CatalogueInvalid(kPoliciesFile, code, "is not a procedure");
     }
   }
-  for (auto& [code, versions] : procedures_) {
+  for (auto& [code, versions] : procedures) {
     for (Policy& policy : policies.Of(code)) *versions.back().add_policies() = std::move(policy);
-  }
-  ASSIGN_OR_RETURN(const std::string hours, ReadFile(folder, kHoursFile));
-  ASSIGN_OR_RETURN(hours_, AgencyHours::FromCsv(kHoursFile, hours));
-  for (const std::string& code : hours_.Named()) {
-    if (FindAgency(code) == nullptr) return CatalogueInvalid(kHoursFile, code, "is not an agency");
   }
   return absl::OkStatus();
 }
@@ -70,10 +73,26 @@ absl::Status Catalogue::LoadPolicies(absl::string_view folder) {
 void Catalogue::SetProcedures(absl::btree_map<std::string, Versions> procedures) {
   procedures_ = std::move(procedures);
   folded_.clear();
+  policies_.clear();
   for (const auto& [code, versions] : procedures_) {
+    for (const Procedure& version : versions) policies_[code].push_back(ReadPolicies(version));
     const Procedure& newest = versions.back();
     if (newest.withdrawn()) continue;
     folded_[code] = text::Fold(absl::StrCat(newest.display_name(), " ", newest.field()));
+  }
+}
+
+void Catalogue::KeepWhatDecides() {
+  for (auto& [code, versions] : procedures_) {
+    for (Procedure& version : versions) {
+      Procedure kept = version;
+      kept.clear_fees();
+      kept.clear_components();
+      kept.clear_policies();
+      // Not swapped: that would keep the memory of what is cleared.
+      version = Procedure();
+      version = kept;
+    }
   }
 }
 
@@ -97,7 +116,18 @@ const Procedure* Catalogue::ProcedureOf(const Dossier& dossier) const {
 
 ProcedurePolicies Catalogue::PoliciesOf(const Dossier& dossier) const {
   const Procedure* procedure = ProcedureOf(dossier);
-  return procedure == nullptr ? ProcedurePolicies() : ReadPolicies(*procedure);
+  return procedure == nullptr ? ProcedurePolicies() : PoliciesOf(*procedure);
+}
+
+ProcedurePolicies Catalogue::PoliciesOf(const Procedure& procedure) const {
+  const auto it = procedures_.find(procedure.code());
+  if (it == procedures_.end()) return {};
+  for (size_t i = 0; i < it->second.size(); ++i) {
+    if (it->second[i].version() == procedure.version()) {
+      return policies_.find(procedure.code())->second[i];
+    }
+  }
+  return {};
 }
 
 std::vector<const Procedure*> Catalogue::Search(absl::string_view query, Procedure::Scope scope,

@@ -39,6 +39,8 @@ class Catalogue {
   const Procedure* FindVersion(absl::string_view code, int64_t version) const;
   // The version that a dossier was submitted under; nullptr when it is not on file.
   const Procedure* ProcedureOf(const lgsp::dossiers::v1::Dossier& dossier) const;
+  // The choices made for a version; for one that is not on file what holds where nothing is said.
+  ProcedurePolicies PoliciesOf(const Procedure& procedure) const;
   ProcedurePolicies PoliciesOf(const lgsp::dossiers::v1::Dossier& dossier) const;
 
   // At most `limit` that are in the catalogue, in the order of their codes after `after`. `query`:
@@ -56,12 +58,17 @@ class Catalogue {
 
   // Replaces what Load gave by what is on file (catalogue_store.h).
   void SetProcedures(absl::btree_map<std::string, Versions> procedures);
+  // Drops what no decision needs and the database has: fees, file lists, policies as text.
+  void KeepWhatDecides();
 
  private:
-  absl::Status LoadPolicies(absl::string_view folder);
+  static absl::Status LoadPolicies(absl::string_view folder,
+                                   absl::btree_map<std::string, Versions>& procedures);
 
   absl::btree_map<std::string, Versions> procedures_;
-  // Folded code, name and field of the newest version.
+  // In the order of the versions.
+  absl::btree_map<std::string, std::vector<ProcedurePolicies>> policies_;
+  // Folded name and field of the newest version.
   absl::btree_map<std::string, std::string> folded_;
   std::vector<Agency> agencies_;
   Calendar calendar_;

@@ -7,6 +7,7 @@
 #include "google/protobuf/util/message_differencer.h"
 #include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
+#include "services/dossiers/errors.h"
 
 namespace lgsp::dossiers {
 namespace {
@@ -14,17 +15,22 @@ namespace {
 using google::protobuf::util::MessageDifferencer;
 using AllVersions = absl::btree_map<std::string, Catalogue::Versions>;
 
+absl::StatusOr<Procedure> Parse(absl::string_view code, const std::string& body) {
+  Procedure procedure;
+  if (!procedure.ParseFromString(body)) {
+    return MakeError(absl::StatusCode::kDataLoss, "PROCEDURE_UNREADABLE",
+                     "a stored version of a procedure is damaged", {{"code", code}});
+  }
+  return procedure;
+}
+
 absl::StatusOr<AllVersions> ReadVersions(sql::Transaction& tx) {
   ASSIGN_OR_RETURN(
       const sql::Result found,
       tx.Execute("SELECT code, body FROM procedure_versions ORDER BY code, version", {}));
   AllVersions all;
   for (const sql::Row& row : found.rows) {
-    Procedure procedure;
-    if (!procedure.ParseFromString(row.Blob(1))) {
-      return MakeError(absl::StatusCode::kDataLoss, "PROCEDURE_UNREADABLE",
-                       "a stored version of a procedure is damaged", {{"code", row.Text(0)}});
-    }
+    ASSIGN_OR_RETURN(Procedure procedure, Parse(row.Text(0), row.Blob(1)));
     all[row.Text(0)].push_back(std::move(procedure));
   }
   return all;
@@ -37,6 +43,8 @@ std::string Difference(Procedure before, Procedure after) {
     one->clear_version_time();
   }
   std::string difference;
+  // Bytes may differ where nothing does; the other way round they cannot.
+  if (before.SerializeAsString() == after.SerializeAsString()) return difference;
   MessageDifferencer differencer;
   differencer.ReportDifferencesToString(&difference);
   differencer.Compare(before, after);
@@ -109,7 +117,21 @@ absl::StatusOr<std::vector<ProcedureChange>> ImportCatalogue(sql::Database& db, 
     return absl::OkStatus();
   }));
   catalogue.SetProcedures(std::move(stored));
+  catalogue.KeepWhatDecides();
   return changes;
+}
+
+absl::StatusOr<Procedure> LoadProcedure(sql::Transaction& tx, absl::string_view code,
+                                        int64_t version) {
+  ASSIGN_OR_RETURN(const sql::Result found,
+                   tx.Execute("SELECT body FROM procedure_versions WHERE code = :code "
+                              "AND (version = :version OR :version = 0) "
+                              "ORDER BY version DESC LIMIT 1",
+                              {{"code", code}, {"version", version}}));
+  if (found.rows.empty()) return ProcedureUnknown(code);
+  ASSIGN_OR_RETURN(Procedure procedure, Parse(code, found.rows[0].Blob(0)));
+  if (version == 0 && procedure.withdrawn()) return ProcedureUnknown(code);
+  return procedure;
 }
 
 std::string DescribeChange(const ProcedureChange& change) {

@@ -26,10 +26,15 @@ absl::StatusOr<std::vector<ProcedureChange>> CompareCatalogue(sql::Database& db,
                                                               const Catalogue& catalogue);
 
 // Makes each difference a new version as of `now` and gives `catalogue`, as it was loaded from its
-// files, every version on file. Idempotent: without a difference nothing is written. DATA_LOSS
-// PROCEDURE_UNREADABLE.
+// files, every version on file, with what decides (Catalogue::KeepWhatDecides). Idempotent: without
+// a difference nothing is written. DATA_LOSS PROCEDURE_UNREADABLE.
 absl::StatusOr<std::vector<ProcedureChange>> ImportCatalogue(sql::Database& db, absl::Time now,
                                                              Catalogue& catalogue);
+
+// A version with all that is known of it; 0: the newest. NOT_FOUND PROCEDURE_UNKNOWN, also for the
+// newest of one that is withdrawn; DATA_LOSS PROCEDURE_UNREADABLE.
+absl::StatusOr<Procedure> LoadProcedure(sql::Transaction& tx, absl::string_view code,
+                                        int64_t version);
 
 // `new 1.1`, `withdrawn 1.2`, `changed 1.3` with its lines beneath.
 std::string DescribeChange(const ProcedureChange& change);

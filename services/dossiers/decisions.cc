@@ -121,7 +121,7 @@ absl::StatusOr<Dossier> DecideSubmit(const Catalogue& catalogue, const Caller& c
   if (procedure->scope() != Procedure::HERE) {
     return ProcedureNotSettledHere(procedure->code(), Procedure::Scope_Name(procedure->scope()));
   }
-  if (!ReadPolicies(*procedure).in_force) return ProcedureNotInForce(procedure->code());
+  if (!catalogue.PoliciesOf(*procedure).in_force) return ProcedureNotInForce(procedure->code());
   if (!Dossier::Channel_IsValid(request.channel()) ||
       request.channel() == Dossier::CHANNEL_UNSPECIFIED) {
     return MakeFieldError("CHANNEL_INVALID", "channel", "must be one of the channels");
@@ -162,7 +162,7 @@ absl::Status DecideAccept(const Situation& situation, const AcceptDossierRequest
   ASSIGN_OR_RETURN(*accepted.mutable_due(), DecideDue(situation, *procedure, request, accepted));
   if ((situation.actors & kProcessing) != 0) {
     *accepted.mutable_receive_time() = accepted.accept_time();
-  } else if (ReadPolicies(*procedure).clock_starts_at_receipt) {
+  } else if (situation.catalogue.PoliciesOf(*procedure).clock_starts_at_receipt) {
     accepted.mutable_due()->set_suspended(true);
   }
   Advance(next, accepted);

@@ -131,9 +131,10 @@ absl::StatusOr<DueDate> DecideDue(const Situation& situation, const Procedure& p
                                   const AcceptDossierRequest& request, const Dossier& dossier) {
   ASSIGN_OR_RETURN(const PrintedTerm printed,
                    ChooseTerm(procedure, dossier.channel(), request.term_row()));
-  const auto term = printed.term_class() == PrintedTerm::KNOWN
-                        ? TermOf(printed.amount(), printed.unit(), ReadPolicies(procedure))
-                        : std::nullopt;
+  const auto term =
+      printed.term_class() == PrintedTerm::KNOWN
+          ? TermOf(printed.amount(), printed.unit(), situation.catalogue.PoliciesOf(procedure))
+          : std::nullopt;
   if (!term.has_value()) return OfficersDue(procedure, request, situation.now);
   if (request.has_due_time()) return DueTimeInvalid("must not be given: the term is computed");
   ASSIGN_OR_RETURN(DueDate due, CountTerm(situation, *term, dossier));

@@ -7,6 +7,7 @@
 #include "libs/aip/aip.h"
 #include "libs/rpc/server.h"
 #include "libs/status/status.h"
+#include "services/dossiers/catalogue_store.h"
 #include "services/dossiers/errors.h"
 #include "services/dossiers/limits.h"
 
@@ -19,15 +20,15 @@ using lgsp::dossiers::v1::ListProceduresResponse;
 grpc::Status ProcedureService::GetProcedure(grpc::ServerContext* context,
                                             const GetProcedureRequest* request,
                                             Procedure* response) {
-  return rpc::Unary(context, [&](const rpc::CallContext&) -> absl::Status {
+  return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
     ASSIGN_OR_RETURN(const std::string code,
                      aip::ParseName("name", request->name(), kProcedureCollection));
-    const Procedure* procedure = request->version() == 0
-                                     ? catalogue_->FindProcedure(code)
-                                     : catalogue_->FindVersion(code, request->version());
-    if (procedure == nullptr) return ProcedureUnknown(code);
-    *response = *procedure;
-    return absl::OkStatus();
+    return db_->Read(
+        [&](sql::Transaction& tx) -> absl::Status {
+          ASSIGN_OR_RETURN(*response, LoadProcedure(tx, code, request->version()));
+          return absl::OkStatus();
+        },
+        call.deadline);
   });
 }
 
@@ -51,16 +52,14 @@ grpc::Status ProcedureService::ListProcedures(grpc::ServerContext* context,
         request->query(), request->scope(), after, static_cast<size_t>(size) + 1);
     size_t bytes = 0;
     for (const Procedure* procedure : found) {
-      Procedure listed = *procedure;
-      listed.clear_components();
-      bytes += listed.ByteSizeLong();
+      bytes += procedure->ByteSizeLong();
       const int before = response->procedures_size();
       if (before == size || (before > 0 && bytes > kMaxPageBytes)) {
         response->set_next_page_token(
             aip::MakePageToken({response->procedures(before - 1).code()}, filters));
         return absl::OkStatus();
       }
-      response->add_procedures()->Swap(&listed);
+      *response->add_procedures() = *procedure;
     }
     return absl::OkStatus();
   });

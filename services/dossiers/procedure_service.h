@@ -1,15 +1,17 @@
-// gRPC adapter of the catalogue: it is in memory, and public but for who may call.
+// gRPC adapter of the catalogue: lists are answered from memory, one procedure from the database.
 #pragma once
 
 #include "lgsp/dossiers/v1/procedures.grpc.pb.h"
+#include "libs/sql/sql.h"
 #include "services/dossiers/catalogue.h"
 
 namespace lgsp::dossiers {
 
 class ProcedureService final : public lgsp::dossiers::v1::Procedures::Service {
  public:
-  // `catalogue` outlives it.
-  explicit ProcedureService(const Catalogue* catalogue) : catalogue_(catalogue) {}
+  // Both outlive it.
+  ProcedureService(sql::Database* db, const Catalogue* catalogue)
+      : db_(db), catalogue_(catalogue) {}
 
   grpc::Status GetProcedure(grpc::ServerContext* context,
                             const lgsp::dossiers::v1::GetProcedureRequest* request,
@@ -19,6 +21,7 @@ class ProcedureService final : public lgsp::dossiers::v1::Procedures::Service {
                               lgsp::dossiers::v1::ListProceduresResponse* response) override;
 
  private:
+  sql::Database* const db_;
   const Catalogue* const catalogue_;
 };
 

@@ -8,6 +8,8 @@
 #include "libs/sql/fixture_test.h"
 #include "libs/status/status.h"
 #include "libs/testing/platform.h"
+#include "services/dossiers/catalogue_store.h"
+#include "services/dossiers/database_test.h"
 #include "services/dossiers/samples_test.h"
 
 namespace lgsp::dossiers {
@@ -21,12 +23,19 @@ using lgsp::dossiers::v1::ListProceduresResponse;
 using lgsp::dossiers::v1::PrintedComponent;
 using lgsp::dossiers::v1::Procedures;
 
+Catalogue Imported(sql::Database& db) {
+  Catalogue catalogue = TheCatalogue();
+  REQUIRE(ImportCatalogue(db, absl::FromUnixSeconds(1'790'000'000), catalogue).ok());
+  return catalogue;
+}
+
 class CatalogueOnTheWire {
  public:
   CatalogueOnTheWire()
       : platform_(
             "rules { caller: 'gateway' service: 'lgsp.dossiers.v1.Procedures' methods: '*' }"),
-        service_(&TheCatalogue()),
+        catalogue_(Imported(*database_.db)),
+        service_(&*database_.db, &catalogue_),
         server_(platform_.Start("dossiers", {{Procedures::service_full_name(), &service_}})),
         stub_(Procedures::NewStub(platform_.ChannelOf("gateway", server_->port(), "dossiers"))) {}
 
@@ -64,6 +73,8 @@ class CatalogueOnTheWire {
 
  private:
   testing::Platform platform_;
+  TestStore database_{sql::Database::Engine::kSqlite};
+  const Catalogue catalogue_;
   ProcedureService service_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<Procedures::Stub> stub_;
@@ -121,6 +132,7 @@ TEST_CASE("procedures: pages hold every one once, and only their own tokens") {
     for (const Procedure& procedure : page->procedures()) {
       CHECK(procedure.scope() == Procedure::CENTRAL);
       CHECK(procedure.components().empty());
+      CHECK(procedure.channel_fees_size() == procedure.channels_size());
       codes.push_back(procedure.code());
     }
     request.set_page_token(page->next_page_token());

@@ -1,5 +1,7 @@
 #include "services/dossiers/serve.h"
 
+#include <malloc.h>
+
 #include "libs/config/config.h"
 #include "libs/durable/periodic_job.h"
 #include "libs/durable/sweep.h"
@@ -28,6 +30,8 @@ absl::StatusOr<Catalogue> LoadCatalogue(const DossiersConfig& config, absl::stri
 absl::Status Import(sql::Database& db, const Clock& clock, Catalogue& catalogue) {
   ASSIGN_OR_RETURN(const std::vector<ProcedureChange> changes,
                    ImportCatalogue(db, clock.CivilNow(), catalogue));
+  // glibc would keep what the import needed for itself: ten times what is left of it.
+  malloc_trim(0);
   if (!changes.empty()) {
     log::Info("catalogue imported", {{"changes", static_cast<int64_t>(changes.size())}});
   }
@@ -84,7 +88,7 @@ absl::Status Serve(const std::string& config_file) {
   const durable::PeriodicJob expiry("overdue answers", kExpiryInterval,
                                     [&] { return changes.ExpireSupplements(*db, committed); });
   DossierService service({db.get(), &subject_keys, &catalogue, &clock, &changes, committed});
-  ProcedureService procedures(&catalogue);
+  ProcedureService procedures(db.get(), &catalogue);
   ASSIGN_OR_RETURN(const auto server,
                    rpc::Server::Start(config.rpc(), base,
                                       {{v1::Dossiers::service_full_name(), &service},

@@ -12,7 +12,7 @@ import foreign_client
 import h2_client
 import platform_process
 from foreign_client import (channel, dossiers_grpc, health_grpc, health_pb, insights_grpc, insights_pb, metric, pb,
-                            portal_grpc, portal_pb, refusal, request_id, submission)
+                            portal_grpc, portal_pb, procedures_grpc, procedures_pb, refusal, request_id, submission)
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 DOSSIERS = "lgsp.dossiers.v1.Dossiers"
@@ -121,6 +121,40 @@ class AnswersTest(ContractTest):
         dossier = self.command(stub.CompleteDossier, pb.CompleteDossierRequest, dossier)
         dossier = self.command(stub.ReturnDossier, pb.ReturnDossierRequest, dossier)
         self.assert_synced(stub, dossier)
+
+    def test_a_file_taken_in_elsewhere_is_received_first(self):
+        stub = self.dossiers("demo-onestop")
+        intake, settling = "can-bo-7; H12.50.02; intake", "can-bo-9; H12.50.03; processing"
+        filed = stub.SubmitDossier(submission(settling_agency="H12.50.03"), timeout=20,
+                                   metadata=[("lgsp-officer", intake)])
+        dossier = self.command(stub.AcceptDossier, pb.AcceptDossierRequest, filed, intake)
+        self.assertTrue(dossier.due.suspended)
+        for officer in (intake, settling, "can-bo-1; H12.50.04; processing"):
+            refused = refusal(stub.StartDossier, pb.StartDossierRequest(
+                name=dossier.name, request_id=request_id(), etag=dossier.etag), metadata=[("lgsp-officer", officer)])
+            self.assertEqual((refused.code, refused.reason), (grpc.StatusCode.PERMISSION_DENIED, "COMMAND_NOT_YOURS"))
+        dossier = self.command(stub.TransferDossier, pb.TransferDossierRequest, dossier, intake)
+        dossier = self.command(stub.ReceiveDossier, pb.ReceiveDossierRequest, dossier, settling)
+        self.assertFalse(dossier.due.suspended)
+        self.assertEqual(dossier.start_time, dossier.receive_time)
+        dossier = self.command(stub.CompleteDossier, pb.CompleteDossierRequest, dossier, settling)
+        self.assert_synced(stub, dossier)
+
+    def test_the_catalogue(self):
+        stub = procedures_grpc.ProceduresStub(self.connect("demo-onestop"))
+        found = stub.ListProcedures(procedures_pb.ListProceduresRequest(
+            query="dang ky khai sinh", scope=procedures_pb.Procedure.HERE, page_size=3), timeout=20)
+        self.assertEqual(len(found.procedures), 3)
+        self.assertTrue(found.next_page_token)
+        self.assertIn("khai sinh", found.procedures[0].display_name.lower())
+        whole = stub.GetProcedure(procedures_pb.GetProcedureRequest(name=found.procedures[0].name), timeout=20)
+        self.assertTrue(whole.components and whole.policies and whole.terms)
+        self.assertEqual(len(whole.channel_fees), len(whole.channels))
+        unknown = refusal(stub.GetProcedure, procedures_pb.GetProcedureRequest(name="procedures/0.000000"))
+        self.assertEqual((unknown.code, unknown.reason), (grpc.StatusCode.NOT_FOUND, "PROCEDURE_UNKNOWN"))
+        commune = procedures_grpc.ProceduresStub(self.connect("demo-commune"))
+        self.assertEqual(refusal(commune.ListProcedures, procedures_pb.ListProceduresRequest()).code,
+                         grpc.StatusCode.PERMISSION_DENIED)
 
     def test_a_withdrawn_dossier_is_withdrawn_at_the_portal(self):
         stub = self.dossiers("demo-onestop")
