@@ -83,16 +83,27 @@ void Catalogue::SetProcedures(absl::btree_map<std::string, Versions> procedures)
 }
 
 void Catalogue::KeepWhatDecides() {
+  // Through one block of bytes, with all else gone in between: what stays would lie between what
+  // goes, and keep each of its pages.
+  std::string bytes;
+  std::vector<size_t> sizes;
   for (auto& [code, versions] : procedures_) {
     for (Procedure& version : versions) {
-      Procedure kept = version;
-      kept.clear_fees();
-      kept.clear_components();
-      kept.clear_policies();
-      // Not swapped: that would keep the memory of what is cleared.
-      version = Procedure();
-      version = kept;
+      version.clear_fees();
+      version.clear_components();
+      version.clear_policies();
+      const size_t before = bytes.size();
+      version.AppendToString(&bytes);
+      sizes.push_back(bytes.size() - before);
     }
+  }
+  procedures_.clear();
+  const char* at = bytes.data();
+  for (const size_t size : sizes) {
+    Procedure kept;
+    kept.ParseFromArray(at, static_cast<int>(size));
+    at += size;
+    procedures_[kept.code()].push_back(std::move(kept));
   }
 }
 
