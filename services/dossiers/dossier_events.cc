@@ -96,7 +96,7 @@ std::unique_ptr<Message> MakeEvent(const Dossier& dossier, Command command, absl
     case Command::kReceive:
       return WithDue(dossier, &v1::DossierReceived::mutable_receive_time, time);
     case Command::kStart:
-      return About(dossier, &v1::DossierStarted::mutable_start_time, time);
+      return About(dossier, &v1::DossierStarted::mutable_begin_time, time);
     case Command::kWaitForPayment:
     case Command::kWaitForAgency:
       return WaitBegun(dossier, time);

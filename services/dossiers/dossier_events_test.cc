@@ -66,7 +66,7 @@ TEST_CASE("events: each command has its event, whole, and nothing personal in it
        R"(@,"intakeAgency":"H12.50.01","transferTime":"1970-01-01T00:00:09Z"})"},
       {Command::kReceive, "DossierReceived",
        R"(@,"receiveTime":"1970-01-01T00:00:09Z","dueTime":"1970-01-01T00:00:06Z"})"},
-      {Command::kStart, "DossierStarted", R"(@,"startTime":"1970-01-01T00:00:09Z"})"},
+      {Command::kStart, "DossierStarted", R"(@,"beginTime":"1970-01-01T00:00:09Z"})"},
       {Command::kWaitForPayment, "DossierWaitBegun",
        R"(@,"waitsFor":"PAYMENT","beginTime":"1970-01-01T00:00:09Z"})"},
       {Command::kEndWait, "DossierWaitEnded",

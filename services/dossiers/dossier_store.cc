@@ -34,6 +34,11 @@ Dossier TakePersonal(Dossier& dossier) {
   personal.mutable_supplements()->Swap(dossier.mutable_supplements());
   personal.set_close_reason(dossier.close_reason());
   dossier.clear_close_reason();
+  // Free text of an officer, who may name a person in it.
+  if (!dossier.due().basis().empty()) {
+    personal.mutable_due()->set_basis(dossier.due().basis());
+    dossier.mutable_due()->clear_basis();
+  }
   if (dossier.has_reappointment()) {
     personal.mutable_reappointment()->set_reason(dossier.reappointment().reason());
     dossier.mutable_reappointment()->clear_reason();

@@ -119,8 +119,17 @@ TEST_CASE("store: no personal data lies readable on the disk") {
   TestStore test(sql::Database::Engine::kSqlite);
   LoadedDossier stored = test.Insert(SampleDossier());
   stored.dossier.set_revision(2);
-  stored.dossier.set_reject_reason("canary-reason");
+  stored.dossier.set_reject_reason("canary-reject");
+  stored.dossier.set_close_reason("canary-close");
+  stored.dossier.add_supplements()->add_items("canary-item");
+  stored.dossier.mutable_reappointment()->set_reason("canary-apology");
+  stored.dossier.mutable_due()->set_basis("canary-basis");
   REQUIRE(test.Update(stored).ok());
+  const auto loaded = test.Load(kSampleId);
+  REQUIRE(loaded.ok());
+  CHECK(loaded->dossier.supplements(0).items(0) == "canary-item");
+  CHECK(loaded->dossier.reappointment().reason() == "canary-apology");
+  CHECK(loaded->dossier.due().basis() == "canary-basis");
 
   const std::string bytes = test.BytesOnDisk();
   // It would be found: what is not personal is.

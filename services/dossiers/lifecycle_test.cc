@@ -146,6 +146,27 @@ TEST_CASE("lifecycle: from every state that is not final an end can be reached")
   }
 }
 
+TEST_CASE(
+    "lifecycle: the agencies can end every dossier without the applicant and without an expiry") {
+  for (int start = Dossier::SUBMITTED; start <= Dossier::State_MAX; ++start) {
+    std::set<int> reached = {start};
+    for (size_t before = 0; before != reached.size();) {
+      before = reached.size();
+      for (const Step& step : kSteps) {
+        if (reached.contains(step.from) && (step.by & ~(kApplicant | kSystem)) != 0)
+          reached.insert(step.to);
+      }
+    }
+    const auto state = static_cast<Dossier::State>(start);
+    INFO(Dossier::State_Name(state));
+    const bool ends = reached.contains(Dossier::RETURNED) || reached.contains(Dossier::REJECTED) ||
+                      reached.contains(Dossier::STOPPED);
+    const bool ended = state == Dossier::WITHDRAWN || state == Dossier::EXPIRED;
+    // Before acceptance a supplement is the applicant's to answer, until it expires.
+    CHECK(ends == (!ended && state != Dossier::SUPPLEMENT_ASKED_AT_INTAKE));
+  }
+}
+
 TEST_CASE("lifecycle: in what capacity a caller acts") {
   lgsp::auth::v1::Caller caller;
   Dossier dossier;

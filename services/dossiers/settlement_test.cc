@@ -209,6 +209,44 @@ TEST_CASE("settlement: waiting for a payment stops the clock, for another agency
   }
 }
 
+TEST_CASE(
+    "settlement: by policy a supplement does not begin the term again, and another agency's time "
+    "is taken out") {
+  auto procedures = TheCatalogue().procedures();
+  for (auto& policy : *procedures[kProvinceProcedure].back().mutable_policies()) {
+    if (policy.policy() == "SUPPLEMENT") policy.set_value("RESUME");
+    if (policy.policy() == "AGENCY_WAIT") policy.set_value("TAKEN_OUT");
+  }
+  Catalogue catalogue = TheCatalogue();
+  catalogue.SetProcedures(std::move(procedures));
+  const auto by = [&](absl::Time now) { return Situation{catalogue, kEverybody, now}; };
+  Dossier dossier = Accepted();
+  REQUIRE(DecideAskSupplement(by(At(11, 3, 9)), Asking(), dossier).ok());
+  REQUIRE(DecideAnswerSupplement(by(At(11, 5, 9)), dossier).ok());
+  CHECK(ToTime(dossier.start_time()) == At(11, 2, 9));
+  // Without the 3rd and the 4th.
+  CHECK(Rfc3339(dossier.due().due_time()) == "2026-11-11T17:00:00+07:00");
+  BeginWaitRequest wait;
+  wait.set_kind(DayRun::OTHER_AGENCY);
+  REQUIRE(DecideBeginWait(by(At(11, 9, 9)), wait, dossier).ok());
+  CHECK(dossier.due().suspended());
+  REQUIRE(DecideEndWait(by(At(11, 10, 9)), dossier).ok());
+  CHECK(Rfc3339(dossier.due().due_time()) == "2026-11-12T17:00:00+07:00");
+}
+
+TEST_CASE("settlement: a calendar that changed makes nothing earlier") {
+  Dossier dossier = Accepted();
+  REQUIRE(DecideStart(By(At(11, 2, 10)), dossier).ok());
+  // As it was counted before a day off was taken back.
+  dossier.mutable_due()->mutable_due_time()->set_seconds(absl::ToUnixSeconds(At(11, 20, 17)));
+  BeginWaitRequest wait;
+  wait.set_kind(DayRun::PAYMENT);
+  REQUIRE(DecideBeginWait(By(At(11, 3, 9)), wait, dossier).ok());
+  REQUIRE(DecideEndWait(By(At(11, 4, 9)), dossier).ok());
+  CHECK(Rfc3339(dossier.due().due_time()) == "2026-11-20T17:00:00+07:00");
+  CHECK_FALSE(dossier.due().suspended());
+}
+
 TEST_CASE("settlement: the number of waits has a limit") {
   Dossier dossier = Accepted();
   REQUIRE(DecideStart(By(At(11, 2, 10)), dossier).ok());
