@@ -20,6 +20,11 @@ using lgsp::auth::v1::Caller;
 // Who acts when a limit has passed.
 constexpr char kOurselves[] = "services/dossiers";
 
+// Its result is there, or there will be none: its due date is history.
+bool Ended(const Dossier& dossier) {
+  return dossier.has_complete_time() || dossier.has_close_time() || dossier.has_reject_time();
+}
+
 }  // namespace
 
 absl::Status DossierChanges::Save(sql::Transaction& tx, Command command, const Caller& caller,
@@ -33,6 +38,7 @@ absl::Status DossierChanges::Save(sql::Transaction& tx, Command command, const C
   }
   // Most dossiers never wait for their applicant.
   if (!dossier.waits().empty()) RETURN_IF_ERROR(store_.SetAnswerDeadline(tx, dossier));
+  if (dossier.due().provisional()) RETURN_IF_ERROR(store_.AddProvisionalDue(tx, dossier.name()));
   RETURN_IF_ERROR(store_.AddTransition(tx, dossier, now, caller));
   RETURN_IF_ERROR(OrderPortalSync(tx, *catalogue_, store_, loaded, *clock_));
   const auto event = MakeEvent(dossier, command, now);
@@ -84,6 +90,46 @@ absl::Status DossierChanges::ExpireSupplements(sql::Database& db,
     }
   }
   if (expired) committed();
+  return absl::OkStatus();
+}
+
+absl::Status DossierChanges::Recount(sql::Database& db, const std::string& name,
+                                     bool& moved) const {
+  Caller ourselves;
+  ourselves.set_system(kOurselves);
+  return db.Run([&](sql::Transaction& tx) -> absl::Status {
+    moved = false;
+    const absl::Time now = clock_->CivilNow();
+    ASSIGN_OR_RETURN(LoadedDossier loaded, store_.Load(tx, IdOf(name)));
+    Dossier& dossier = loaded.dossier;
+    const int64_t revision = dossier.revision();
+    if (!Ended(dossier)) RETURN_IF_ERROR(DecideRecount({*catalogue_, kSystem, now}, dossier));
+    moved = dossier.revision() != revision;
+    if (moved) RETURN_IF_ERROR(Save(tx, Command::kRecount, ourselves, "", now, loaded));
+    if (dossier.due().provisional() && !Ended(dossier)) return absl::OkStatus();
+    return store_.RemoveProvisionalDue(tx, name);
+  });
+}
+
+absl::Status DossierChanges::RecountProvisional(sql::Database& db,
+                                                absl::FunctionRef<void()> committed,
+                                                std::string& after) const {
+  std::vector<std::string> names;
+  RETURN_IF_ERROR(db.Read([&](sql::Transaction& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(names, store_.ProvisionalDues(tx, after, kMaxRecounted));
+    return absl::OkStatus();
+  }));
+  bool any = false;
+  for (const std::string& name : names) {
+    bool moved = false;
+    // One that cannot be must not keep the others.
+    if (const absl::Status status = Recount(db, name, moved); !status.ok()) {
+      log::Error("due date cannot be counted again", {{"dossier", name}, {"status", status}});
+    }
+    any = any || moved;
+  }
+  if (any) committed();
+  after = names.size() < kMaxRecounted ? "" : names.back();
   return absl::OkStatus();
 }
 

@@ -32,10 +32,17 @@ class DossierChanges {
   // when some were.
   absl::Status ExpireSupplements(sql::Database& db, absl::FunctionRef<void()> committed) const;
 
+  // Counts the next kMaxRecounted provisional due dates after the dossier `after` again, with the
+  // calendar there is now, and moves `after` on; it is empty after the last. Calls `committed` when
+  // some moved.
+  absl::Status RecountProvisional(sql::Database& db, absl::FunctionRef<void()> committed,
+                                  std::string& after) const;
+
   const DossierStore& store() const { return store_; }
 
  private:
   absl::Status Expire(sql::Database& db, const std::string& name) const;
+  absl::Status Recount(sql::Database& db, const std::string& name, bool& moved) const;
 
   const Catalogue* const catalogue_;
   const Clock* const clock_;

@@ -116,6 +116,8 @@ std::unique_ptr<Message> MakeEvent(const Dossier& dossier, Command command, absl
       return About(dossier, &v1::DossierStopped::mutable_stop_time, time);
     case Command::kExpire:
       return About(dossier, &v1::DossierExpired::mutable_expire_time, time);
+    case Command::kRecount:
+      return WithDue(dossier, &v1::DossierRecounted::mutable_recount_time, time);
   }
   return nullptr;
 }

@@ -195,6 +195,33 @@ absl::Status DossierStore::PostponeAnswerDeadline(sql::Transaction& tx, absl::st
       .status();
 }
 
+absl::Status DossierStore::AddProvisionalDue(sql::Transaction& tx, absl::string_view name) const {
+  return tx
+      .Execute(
+          "INSERT INTO provisional_dues (dossier) VALUES (:dossier) "
+          "ON CONFLICT (dossier) DO NOTHING",
+          {{"dossier", name}})
+      .status();
+}
+
+absl::Status DossierStore::RemoveProvisionalDue(sql::Transaction& tx,
+                                                absl::string_view name) const {
+  return tx.Execute("DELETE FROM provisional_dues WHERE dossier = :dossier", {{"dossier", name}})
+      .status();
+}
+
+absl::StatusOr<std::vector<std::string>> DossierStore::ProvisionalDues(sql::Transaction& tx,
+                                                                       absl::string_view after,
+                                                                       int limit) const {
+  ASSIGN_OR_RETURN(const sql::Result found,
+                   tx.Execute("SELECT dossier FROM provisional_dues WHERE dossier > :after "
+                              "ORDER BY dossier LIMIT :limit",
+                              {{"after", after}, {"limit", limit}}));
+  std::vector<std::string> names;
+  for (const sql::Row& row : found.rows) names.push_back(row.Text(0));
+  return names;
+}
+
 absl::StatusOr<std::vector<std::string>> DossierStore::OverdueAnswers(sql::Transaction& tx,
                                                                       absl::Time now,
                                                                       int limit) const {

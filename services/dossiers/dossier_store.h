@@ -57,6 +57,13 @@ class DossierStore {
   // Has a deadline looked at again at `later` only.
   absl::Status PostponeAnswerDeadline(sql::Transaction& tx, absl::string_view name,
                                       absl::Time later) const;
+  // Notes, or forgets, that the due date of a dossier is provisional.
+  absl::Status AddProvisionalDue(sql::Transaction& tx, absl::string_view name) const;
+  absl::Status RemoveProvisionalDue(sql::Transaction& tx, absl::string_view name) const;
+  // Names of those noted, in order, after `after`.
+  absl::StatusOr<std::vector<std::string>> ProvisionalDues(sql::Transaction& tx,
+                                                           absl::string_view after,
+                                                           int limit) const;
   // Names of dossiers whose answer is overdue at `now`, the longest first.
   absl::StatusOr<std::vector<std::string>> OverdueAnswers(sql::Transaction& tx, absl::Time now,
                                                           int limit) const;

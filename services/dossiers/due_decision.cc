@@ -111,7 +111,8 @@ void CountOfficersDate(const Situation& situation, Dossier& dossier) {
   }
   const Calendar& calendar = situation.catalogue.calendar();
   while (!calendar.DayOf(day).works()) ++day;
-  *due.mutable_due_time() = ToTimestamp(absl::FromCivil(day, VietnamZone()) + hour);
+  const absl::Time counted = absl::FromCivil(day, VietnamZone()) + hour;
+  if (counted > given) *due.mutable_due_time() = ToTimestamp(counted);
   due.set_provisional(!calendar.Knows(day.year()) || calendar.IsProvisional(day.year()));
   due.set_suspended(false);
 }
@@ -183,6 +184,7 @@ absl::Status ResumeClock(const Situation& situation, Dossier& dossier) {
   RETURN_IF_ERROR(due.status());
   if (ToTime(due->due_time()) < ToTime(before.due_time())) {
     dossier.mutable_due()->set_suspended(false);
+    dossier.mutable_due()->set_provisional(due->provisional());
     return absl::OkStatus();
   }
   due->set_term_row(before.term_row());

@@ -74,6 +74,8 @@ absl::string_view CommandName(Command command) {
       return "stop";
     case Command::kExpire:
       return "expire";
+    case Command::kRecount:
+      return "recount";
   }
   return "";
 }

@@ -47,6 +47,8 @@ enum class Command {
   kWithdraw,
   kStop,
   kExpire,
+  // Counts a provisional due date again.
+  kRecount,
 };
 
 struct Step {
@@ -78,6 +80,7 @@ inline constexpr Step kSteps[] = {
     {Dossier::ACCEPTED, Command::kComplete, kProcessing, Dossier::COMPLETED},
     {Dossier::ACCEPTED, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
     {Dossier::ACCEPTED, Command::kStop, kHead, Dossier::STOPPED},
+    {Dossier::ACCEPTED, Command::kRecount, kSystem, Dossier::ACCEPTED},
 
     {Dossier::TRANSFERRED, Command::kReceive, kReceiver, Dossier::IN_PROGRESS},
     {Dossier::TRANSFERRED, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
@@ -90,6 +93,7 @@ inline constexpr Step kSteps[] = {
     {Dossier::IN_PROGRESS, Command::kComplete, kProcessing, Dossier::COMPLETED},
     {Dossier::IN_PROGRESS, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
     {Dossier::IN_PROGRESS, Command::kStop, kHead, Dossier::STOPPED},
+    {Dossier::IN_PROGRESS, Command::kRecount, kSystem, Dossier::IN_PROGRESS},
 
     {Dossier::SUPPLEMENT_ASKED, Command::kAnswerSupplement, kApplicant, Dossier::IN_PROGRESS},
     {Dossier::SUPPLEMENT_ASKED, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
@@ -100,14 +104,17 @@ inline constexpr Step kSteps[] = {
     {Dossier::WAITING_PAYMENT, Command::kReappoint, kHead, Dossier::WAITING_PAYMENT},
     {Dossier::WAITING_PAYMENT, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
     {Dossier::WAITING_PAYMENT, Command::kStop, kHead, Dossier::STOPPED},
+    {Dossier::WAITING_PAYMENT, Command::kRecount, kSystem, Dossier::WAITING_PAYMENT},
 
     {Dossier::WAITING_AGENCY, Command::kEndWait, kProcessing, Dossier::IN_PROGRESS},
     {Dossier::WAITING_AGENCY, Command::kReappoint, kHead, Dossier::WAITING_AGENCY},
     {Dossier::WAITING_AGENCY, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
     {Dossier::WAITING_AGENCY, Command::kStop, kHead, Dossier::STOPPED},
+    {Dossier::WAITING_AGENCY, Command::kRecount, kSystem, Dossier::WAITING_AGENCY},
 
     // A decision exists: it can be neither withdrawn nor stopped (vietnam.md 0a.9).
     {Dossier::SIGNED, Command::kComplete, kProcessing, Dossier::COMPLETED},
+    {Dossier::SIGNED, Command::kRecount, kSystem, Dossier::SIGNED},
     {Dossier::COMPLETED, Command::kReturn, kIntake | kProcessing, Dossier::RETURNED},
 };
 

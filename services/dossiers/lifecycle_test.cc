@@ -25,18 +25,22 @@ constexpr absl::string_view kAgreed[] = {
     "expire s > EXPIRED",
     "ACCEPTED 2: transfer i > TRANSFERRED; receive r > IN_PROGRESS; start p > IN_PROGRESS; "
     "ask-supplement p > SUPPLEMENT_ASKED; reappoint h > ACCEPTED; complete p > COMPLETED; "
-    "withdraw a > WITHDRAWN; stop h > STOPPED",
+    "withdraw a > WITHDRAWN; stop h > STOPPED; "
+    "recount s > ACCEPTED",
     "TRANSFERRED 2: receive r > IN_PROGRESS; withdraw a > WITHDRAWN",
     "IN_PROGRESS 4: ask-supplement p > SUPPLEMENT_ASKED; wait-for-payment p > WAITING_PAYMENT; "
     "wait-for-agency p > WAITING_AGENCY; sign h > SIGNED; reappoint h > IN_PROGRESS; "
-    "complete p > COMPLETED; withdraw a > WITHDRAWN; stop h > STOPPED",
+    "complete p > COMPLETED; withdraw a > WITHDRAWN; stop h > STOPPED; "
+    "recount s > IN_PROGRESS",
     "SUPPLEMENT_ASKED 5: answer-supplement a > IN_PROGRESS; withdraw a > WITHDRAWN; "
     "stop h > STOPPED; expire s > EXPIRED",
     "WAITING_PAYMENT 6: end-wait p > IN_PROGRESS; reappoint h > WAITING_PAYMENT; "
-    "withdraw a > WITHDRAWN; stop h > STOPPED",
+    "withdraw a > WITHDRAWN; stop h > STOPPED; "
+    "recount s > WAITING_PAYMENT",
     "WAITING_AGENCY 4: end-wait p > IN_PROGRESS; reappoint h > WAITING_AGENCY; "
-    "withdraw a > WITHDRAWN; stop h > STOPPED",
-    "SIGNED 4: complete p > COMPLETED",
+    "withdraw a > WITHDRAWN; stop h > STOPPED; "
+    "recount s > WAITING_AGENCY",
+    "SIGNED 4: complete p > COMPLETED; recount s > SIGNED",
     "COMPLETED 9: return ip > RETURNED",
     "RETURNED 10",
     "REJECTED 3",
@@ -78,7 +82,7 @@ std::map<std::string, Agreed> ReadAgreed() {
 
 std::vector<Command> AllCommands() {
   std::vector<Command> commands;
-  for (int i = 0; i <= static_cast<int>(Command::kExpire); ++i) {
+  for (int i = 0; i <= static_cast<int>(Command::kRecount); ++i) {
     commands.push_back(static_cast<Command>(i));
   }
   return commands;

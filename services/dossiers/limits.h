@@ -54,6 +54,9 @@ inline constexpr absl::Duration kExpiryInterval = absl::Minutes(1);
 inline constexpr int kMaxExpired = 100;
 // When one that could not be closed is tried again.
 inline constexpr absl::Duration kExpiryAgain = absl::Hours(1);
+// After a start provisional due dates are counted again, so many at each turn.
+inline constexpr absl::Duration kRecountInterval = absl::Seconds(1);
+inline constexpr size_t kMaxRecounted = 100;
 // How long calls under way may go on after SIGTERM.
 inline constexpr absl::Duration kDrainGrace = absl::Seconds(10);
 

@@ -87,6 +87,16 @@ absl::Status Serve(const std::string& config_file) {
   };
   const durable::PeriodicJob expiry("overdue answers", kExpiryInterval,
                                     [&] { return changes.ExpireSupplements(*db, committed); });
+  // The calendar changes with a start only.
+  bool recounted = false;
+  std::string after;
+  const durable::PeriodicJob recount(
+      "provisional due dates", kRecountInterval, [&]() -> absl::Status {
+        if (recounted) return absl::OkStatus();
+        RETURN_IF_ERROR(changes.RecountProvisional(*db, committed, after));
+        recounted = after.empty();
+        return absl::OkStatus();
+      });
   DossierService service({db.get(), &subject_keys, &catalogue, &clock, &changes, committed});
   ProcedureService procedures(db.get(), &catalogue);
   ASSIGN_OR_RETURN(const auto server,

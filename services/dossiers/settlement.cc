@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "google/protobuf/util/message_differencer.h"
 #include "libs/clock/clock.h"
 #include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
@@ -14,6 +15,7 @@
 namespace lgsp::dossiers {
 namespace {
 
+using google::protobuf::util::MessageDifferencer;
 using lgsp::dossiers::v1::AskSupplementRequest;
 using lgsp::dossiers::v1::BeginWaitRequest;
 using lgsp::dossiers::v1::DayRun;
@@ -187,6 +189,19 @@ absl::Status DecideStop(const Situation& situation, const StopDossierRequest& re
     ASSIGN_OR_RETURN(std::string reason,
                      CleanText("reason", request.reason(), 1, kMaxReasonCharacters));
     return Close(situation, std::move(reason), d);
+  });
+}
+
+absl::Status DecideRecount(const Situation& situation, Dossier& dossier) {
+  // What waits, or is not received, is counted when that ends.
+  const bool waits = OpenWait(dossier) != nullptr && OpenWait(dossier)->clock_stands();
+  if (!dossier.due().provisional() || waits || !dossier.has_receive_time()) return absl::OkStatus();
+  Dossier counted = dossier;
+  RETURN_IF_ERROR(ResumeClock(situation, counted));
+  if (MessageDifferencer::Equals(counted.due(), dossier.due())) return absl::OkStatus();
+  return Apply(situation, Command::kRecount, dossier, [&](Dossier& d) {
+    d.mutable_due()->Swap(counted.mutable_due());
+    return absl::OkStatus();
   });
 }
 

@@ -30,6 +30,9 @@ absl::Status DecideWithdraw(const Situation& situation,
 absl::Status DecideStop(const Situation& situation,
                         const lgsp::dossiers::v1::StopDossierRequest& request,
                         lgsp::dossiers::v1::Dossier& dossier);
+// By the platform itself, when the calendar may have changed: a provisional due date is counted
+// again. The dossier is unchanged, with its revision, where nothing moves or the clock stands.
+absl::Status DecideRecount(const Situation& situation, lgsp::dossiers::v1::Dossier& dossier);
 // By the platform itself, when the applicant's answer is overdue.
 absl::Status DecideExpire(const Situation& situation, lgsp::dossiers::v1::Dossier& dossier);
 

@@ -3,12 +3,17 @@
 #include "services/dossiers/settlement.h"
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "libs/clock/clock.h"
+#include "libs/config/config.h"
+#include "libs/testing/files.h"
 #include "services/dossiers/limits.h"
+#include "services/dossiers/oracle_test.h"
 #include "services/dossiers/service_test.h"
 
 namespace lgsp::dossiers {
@@ -332,6 +337,24 @@ TEST_CASE("settlement: what is refused changes nothing") {
   CHECK(MessageDifferencer::Equals(dossier, before));
 }
 
+// The catalogue with a notice for 2027 that makes Tuesday 5 January a day off.
+Catalogue CatalogueWithDayOff2027() {
+  const testing::TemporaryFolder folder;
+  for (const auto& entry : std::filesystem::directory_iterator(SourceFile("deploy/catalog"))) {
+    std::string content = *config::ReadFile(entry.path().string());
+    const std::string name = entry.path().filename();
+    if (name == "vn_civil_service_days_2021_2027.csv") {
+      absl::StrReplaceAll({{",provisional,", ",notice,"}}, &content);
+      absl::StrAppend(&content, "2027-01-05,WEEKDAY_OFF,notice,1/TB\n");
+    }
+    folder.Write(name, content);
+  }
+  auto catalogue = Catalogue::Load(folder.path());
+  INFO(catalogue.status());
+  REQUIRE(catalogue.ok());
+  return *std::move(catalogue);
+}
+
 // Over the wire.
 
 Caller Head() {
@@ -426,6 +449,45 @@ TEST_CASE("service: without an answer in time a dossier is closed, once, by the 
   CHECK(events.back().type() == "lgsp.dossiers.v1.DossierExpired");
   // Never accepted: the portal knows nothing of it.
   CHECK(expired->portal_sync().state() == PortalSync::NOT_NEEDED);
+}
+
+TEST_CASE("service: a provisional due date is counted again when the notice is loaded") {
+  const auto engine = GENERATE(from_range(sql::kBothEngines));
+  TestService service(engine);
+  // Wednesday 30 December 2026, 9:00: the term reaches a year without its notice.
+  service.clock().Advance(absl::FromCivil(absl::CivilMinute(2026, 12, 30, 9, 0), VietnamZone()) -
+                          MondayMorning());
+  const Dossier first = service.Accept(service.Submit());
+  const Dossier other = service.Complete(service.Accept(service.Submit()));
+  REQUIRE(first.due().provisional());
+  auto& db = *service.database().db;
+  const auto noted = [&] { return sql::ReadInt(db, "SELECT COUNT(*) FROM provisional_dues"); };
+  CHECK(noted() == 2);
+  int told = 0;
+  const auto committed = [&] { ++told; };
+  // Nothing new: nothing moves; what is completed is forgotten.
+  std::string after;
+  REQUIRE(service.changes().RecountProvisional(db, committed, after).ok());
+  CHECK(after.empty());
+  CHECK(told == 0);
+  CHECK(noted() == 1);
+  CHECK(service.Get(first.name())->revision() == first.revision());
+
+  const Catalogue with_notice = CatalogueWithDayOff2027();
+  const DossierChanges changes(&with_notice, &service.database().keys, &service.clock(), engine);
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(changes.RecountProvisional(db, committed, after).ok());
+    CHECK(told == 1);
+  }
+  const auto moved = service.Get(first.name());
+  REQUIRE(moved.ok());
+  CHECK(moved->revision() == first.revision() + 1);
+  CHECK(moved->state() == Dossier::ACCEPTED);
+  CHECK_FALSE(moved->due().provisional());
+  CHECK(ToTime(moved->due().due_time()) == ToTime(first.due().due_time()) + absl::Hours(24));
+  CHECK(service.Events().back().type() == "lgsp.dossiers.v1.DossierRecounted");
+  CHECK(service.Get(other.name())->revision() == other.revision());
+  CHECK(noted() == 0);
 }
 
 TEST_CASE("service: one that cannot be closed does not come first for ever") {

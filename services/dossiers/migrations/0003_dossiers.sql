@@ -49,6 +49,11 @@ CREATE TABLE procedure_versions (
   PRIMARY KEY (code, version)
 );
 
+-- Dossiers whose due date rests on a year without its notice, until it is counted again or they end.
+CREATE TABLE provisional_dues (
+  dossier TEXT NOT NULL PRIMARY KEY
+);
+
 -- The last sequence number of each settling agency and local day (Circular 03/2025/TT-VPCP art. 13).
 CREATE TABLE dossier_codes (
   agency TEXT NOT NULL,
