@@ -23,13 +23,6 @@ constexpr size_t kMaxRoles = 8;
 // once.
 constexpr size_t kMaxRemembered = 4096;
 
-bool IsWord(absl::string_view text) {
-  return !text.empty() && text.size() <= kMaxWord &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
-         });
-}
-
 absl::Status Unauthenticated(absl::string_view reason, absl::string_view message) {
   return MakeError(absl::StatusCode::kUnauthenticated, reason, message);
 }
@@ -40,6 +33,13 @@ absl::Status OfficerInvalid() {
 }
 
 }  // namespace
+
+bool IsOfficerId(absl::string_view text) {
+  return !text.empty() && text.size() <= kMaxWord &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
+         });
+}
 
 absl::StatusOr<std::string> SignCaller(Caller caller, const keys::SigningKey& key,
                                        const Clock& clock) {
@@ -60,13 +60,13 @@ absl::StatusOr<Officer> ParseOfficer(absl::string_view header) {
   if (parts.size() != 3) return OfficerInvalid();
   for (absl::string_view& part : parts) part = absl::StripAsciiWhitespace(part);
   Officer officer;
-  if (!IsWord(parts[0]) || !IsWord(parts[1])) return OfficerInvalid();
+  if (!IsOfficerId(parts[0]) || !IsOfficerId(parts[1])) return OfficerInvalid();
   officer.set_id(std::string(parts[0]));
   officer.set_unit(std::string(parts[1]));
   if (!parts[2].empty()) {
     for (const absl::string_view role : absl::StrSplit(parts[2], ',')) {
       const absl::string_view word = absl::StripAsciiWhitespace(role);
-      if (!IsWord(word) || officer.roles_size() == static_cast<int>(kMaxRoles)) {
+      if (!IsOfficerId(word) || officer.roles_size() == static_cast<int>(kMaxRoles)) {
         return OfficerInvalid();
       }
       officer.add_roles(std::string(word));

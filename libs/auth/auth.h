@@ -32,6 +32,9 @@ inline constexpr absl::Duration kClockSkew = absl::Seconds(5);
 absl::StatusOr<std::string> SignCaller(lgsp::auth::v1::Caller caller, const keys::SigningKey& key,
                                        const Clock& clock);
 
+// 1 to 64 of A-Z a-z 0-9 - _ . ; roles too.
+bool IsOfficerId(absl::string_view text);
+
 // `id; unit; roles` (roles separated by commas) of `lgsp-officer`. id and roles: 1 to 64 of A-Z a-z
 // 0-9 - _ . ; at most 8 roles. INVALID_ARGUMENT OFFICER_INVALID.
 absl::StatusOr<lgsp::auth::v1::Officer> ParseOfficer(absl::string_view header);

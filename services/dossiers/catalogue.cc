@@ -19,10 +19,19 @@ using lgsp::dossiers::v1::Policy;
 
 constexpr char kDaysFile[] = "vn_civil_service_days_2021_2027.csv";
 constexpr char kPoliciesFile[] = "procedure_policies.csv";
+constexpr char kCompetencesFile[] = "competences.csv";
 constexpr char kHoursFile[] = "working_hours.csv";
 
 absl::StatusOr<std::string> ReadFile(absl::string_view folder, absl::string_view file) {
   return config::ReadFile(config::Resolve(folder, file));
+}
+
+absl::StatusOr<size_t> FindCentre(const std::vector<Agency>& agencies) {
+  const auto is_centre = [](const Agency& a) { return a.kind == Agency::Kind::kServiceCentre; };
+  if (std::count_if(agencies.begin(), agencies.end(), is_centre) != 1) {
+    return CatalogueInvalid("camau_agencies.csv", "SERVICE_CENTRE", "must be there once");
+  }
+  return std::find_if(agencies.begin(), agencies.end(), is_centre) - agencies.begin();
 }
 
 }  // namespace
@@ -35,6 +44,10 @@ bool Offers(const Procedure& procedure, Dossier::Channel channel) {
 absl::StatusOr<Catalogue> Catalogue::Load(absl::string_view folder) {
   Catalogue catalogue;
   ASSIGN_OR_RETURN(catalogue.agencies_, ReadAgencies(folder));
+  ASSIGN_OR_RETURN(catalogue.centre_, FindCentre(catalogue.agencies_));
+  ASSIGN_OR_RETURN(const std::string competences, ReadFile(folder, kCompetencesFile));
+  ASSIGN_OR_RETURN(catalogue.competences_,
+                   Competences::FromCsv(kCompetencesFile, competences, catalogue.agencies_));
   ASSIGN_OR_RETURN(auto procedures, ReadProcedures(folder, catalogue.agencies_));
   absl::btree_map<std::string, Versions> versions;
   for (auto& [code, procedure] : procedures) {
@@ -159,6 +172,12 @@ std::vector<const Procedure*> Catalogue::Search(absl::string_view query, Procedu
 
 const Agency* Catalogue::FindAgency(absl::string_view code) const {
   return FindAgencyIn(agencies_, code);
+}
+
+std::string Catalogue::ActingAgency(absl::string_view code, absl::CivilDay day) const {
+  const Agency* agency = FindAgency(code);
+  while (agency != nullptr && day > agency->last_day) agency = FindAgency(agency->successor);
+  return agency == nullptr ? std::string(code) : agency->code;
 }
 
 }  // namespace lgsp::dossiers

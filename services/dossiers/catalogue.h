@@ -7,10 +7,12 @@
 #include "absl/container/btree_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/civil_time.h"
 #include "lgsp/dossiers/v1/dossiers.pb.h"
 #include "lgsp/dossiers/v1/procedures.pb.h"
 #include "services/dossiers/calendar.h"
 #include "services/dossiers/catalogue_tables.h"
+#include "services/dossiers/competence.h"
 #include "services/dossiers/policies.h"
 
 namespace lgsp::dossiers {
@@ -27,7 +29,8 @@ class Catalogue {
   using Versions = std::vector<Procedure>;
 
   // Reads tthc.csv, tthc_terms.csv, tthc_fees.csv, tthc_components.csv, camau_agencies.csv,
-  // vn_civil_service_days_2021_2027.csv, procedure_policies.csv and working_hours.csv in `folder`;
+  // agency_changes.csv, competences.csv, vn_civil_service_days_2021_2027.csv,
+  // procedure_policies.csv and working_hours.csv in `folder`;
   // each procedure in version 1. NOT_FOUND FILE_MISSING; INVALID_ARGUMENT CSV_INVALID (with file
   // and line), CATALOGUE_INVALID (with file and code of the row: a word that is not known, a
   // reference that leads nowhere, a code twice).
@@ -50,6 +53,12 @@ class Catalogue {
 
   // nullptr when unknown.
   const Agency* FindAgency(absl::string_view code) const;
+  // Who acts for `code` on `day`: itself, or the successor of its successor … One that is unknown
+  // is itself.
+  std::string ActingAgency(absl::string_view code, absl::CivilDay day) const;
+  // The service centre, which finds out who is competent.
+  const Agency& centre() const { return agencies_[centre_]; }
+  const Competences& competences() const { return competences_; }
   // In order of their codes.
   const std::vector<Agency>& agencies() const { return agencies_; }
   const Calendar& calendar() const { return calendar_; }
@@ -71,6 +80,9 @@ class Catalogue {
   // Folded name and field of the newest version.
   absl::btree_map<std::string, std::string> folded_;
   std::vector<Agency> agencies_;
+  // Its place in agencies_.
+  size_t centre_ = 0;
+  Competences competences_;
   Calendar calendar_;
   AgencyHours hours_;
 };

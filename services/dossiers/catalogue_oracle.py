@@ -72,7 +72,19 @@ def cost(fees):
     return "CHOICE"
 
 
+def competent(row, competences):
+    """Who settles a procedure that is filed at WARD without saying more; None: cannot be said."""
+    named = [c["agency"] for c in competences
+             if (c["level"], c["field"], c["place"]) == (row["level"], row["field"], "*")]
+    if named:
+        return named[0] if len(named) == 1 else None
+    return row["sector_agency"] if row["level"] == "Tỉnh" else WARD
+
+
 def expected(folder):
+    competences = table(folder, "competences.csv")
+    centre = next(row["agency_code"] for row in table(folder, "camau_agencies.csv")
+                  if row["kind"] == "SERVICE_CENTRE")
     calendar = calendar_oracle.Calendar(folder / "vn_civil_service_days_2021_2027.csv")
     hours = calendar_oracle.parse_hours(
         next(row["hours"] for row in table(folder, "working_hours.csv") if row["agency"] == "*"))
@@ -85,11 +97,11 @@ def expected(folder):
         fees[fee["code"], fee["channel"]].append(fee)
     for row in table(folder, "tthc.csv"):
         if row["scope"] == "HERE":
-            settling = row["sector_agency"] if row["level"] == "Tỉnh" else WARD
+            settling = competent(row, competences)
             for channel in row["channels"].split("|"):
-                yield "\t".join((row["code"], channel, settling, outcome(calendar, terms[row["code"], channel], hours,
-                                         chosen["*"] | chosen.get(row["code"], {})),
-                                 cost(fees[row["code"], channel])))
+                makes = "COMPETENCE_UNDETERMINED" if settling is None else outcome(
+                    calendar, terms[row["code"], channel], hours, chosen["*"] | chosen.get(row["code"], {}))
+                yield "\t".join((row["code"], channel, settling or centre, makes, cost(fees[row["code"], channel])))
 
 
 def main():

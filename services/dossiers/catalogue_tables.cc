@@ -29,8 +29,18 @@ constexpr char kTermsFile[] = "tthc_terms.csv";
 constexpr char kFeesFile[] = "tthc_fees.csv";
 constexpr char kComponentsFile[] = "tthc_components.csv";
 
-constexpr absl::string_view kAgencyKinds[] = {"DEPARTMENT", "CENTRAL_BRANCH", "COMMUNE",
-                                              "SERVICE_CENTRE"};
+constexpr char kAgencyChangesFile[] = "agency_changes.csv";
+
+struct KindName {
+  absl::string_view name;
+  Agency::Kind kind;
+};
+constexpr KindName kAgencyKinds[] = {
+    {"DEPARTMENT", Agency::Kind::kDepartment},
+    {"CENTRAL_BRANCH", Agency::Kind::kCentralBranch},
+    {"COMMUNE", Agency::Kind::kCommune},
+    {"SERVICE_CENTRE", Agency::Kind::kServiceCentre},
+};
 
 absl::StatusOr<text::CsvTable> ReadTable(absl::string_view folder, absl::string_view file,
                                          const std::vector<absl::string_view>& columns) {
@@ -74,7 +84,7 @@ absl::StatusOr<Procedure> ToProcedure(std::vector<std::string>& row,
   }
   procedure.set_scope(scope);
   const Agency* sector = FindAgencyIn(agencies, row[7]);
-  if (sector == nullptr || sector->is_commune) {
+  if (sector == nullptr || sector->kind == Agency::Kind::kCommune) {
     return invalid("sector_agency is not a department or branch");
   }
   procedure.set_sector_agency(std::move(row[7]));
@@ -181,6 +191,47 @@ absl::Status AddComponents(absl::string_view folder, Procedures& procedures) {
   return absl::OkStatus();
 }
 
+// An empty field leaves `day` as it is.
+bool ParseDay(const std::string& text, absl::CivilDay& day) {
+  return text.empty() || (text.size() == 10 && absl::ParseCivilTime(text, &day));
+}
+
+absl::Status AddAgencyChanges(absl::string_view folder, std::vector<Agency>& agencies) {
+  ASSIGN_OR_RETURN(const text::CsvTable table,
+                   ReadTable(folder, kAgencyChangesFile,
+                             {"agency", "first_day", "last_day", "successor", "basis"}));
+  for (const auto& row : table.rows) {
+    const auto invalid = [&](absl::string_view what) {
+      return CatalogueInvalid(kAgencyChangesFile, row[0], what);
+    };
+    const Agency* known = FindAgencyIn(agencies, row[0]);
+    if (known == nullptr) return invalid("is not an agency");
+    Agency& agency = agencies[known - agencies.data()];
+    const bool changed_before =
+        agency.first_day != absl::CivilDay::min() || agency.last_day != absl::CivilDay::max();
+    if (changed_before) return invalid("occurs twice");
+    if (!ParseDay(row[1], agency.first_day) || !ParseDay(row[2], agency.last_day) ||
+        agency.first_day > agency.last_day) {
+      return invalid("first_day and last_day are not days YYYY-MM-DD in order");
+    }
+    const bool ends = !row[2].empty();
+    if (ends == row[3].empty()) return invalid("an end and a successor go together");
+    if (row[4].empty()) return invalid("names no basis");
+    agency.successor = row[3];
+  }
+  for (const Agency& agency : agencies) {
+    if (agency.successor.empty()) continue;
+    const Agency* successor = FindAgencyIn(agencies, agency.successor);
+    // Its own end comes later: so that chains end.
+    if (successor == nullptr || successor->last_day <= agency.last_day ||
+        successor->kind != agency.kind) {
+      return CatalogueInvalid(kAgencyChangesFile, agency.code,
+                              "the successor is not an agency of its kind that acts longer");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckTerms(const Procedure& procedure) {
   for (const int channel : procedure.channels()) {
     const auto of_channel = [&](const PrintedTerm& term) { return term.channel() == channel; };
@@ -198,14 +249,22 @@ absl::Status CheckTerms(const Procedure& procedure) {
 
 absl::StatusOr<std::vector<Agency>> ReadAgencies(absl::string_view folder) {
   ASSIGN_OR_RETURN(text::CsvTable table,
-                   ReadTable(folder, kAgenciesFile, {"agency_code", "name", "kind"}));
+                   ReadTable(folder, kAgenciesFile, {"agency_code", "name", "kind", "ward_code"}));
   std::vector<Agency> agencies;
   for (auto& row : table.rows) {
-    if (std::find(std::begin(kAgencyKinds), std::end(kAgencyKinds), row[2]) ==
-        std::end(kAgencyKinds)) {
+    const auto* kind = std::find_if(std::begin(kAgencyKinds), std::end(kAgencyKinds),
+                                    [&](const KindName& one) { return one.name == row[2]; });
+    if (kind == std::end(kAgencyKinds)) {
       return CatalogueInvalid(kAgenciesFile, row[0], "kind is not known");
     }
-    agencies.push_back({row[0], row[1], row[2] == "COMMUNE"});
+    if (row[3].empty() == (kind->kind == Agency::Kind::kCommune)) {
+      return CatalogueInvalid(kAgenciesFile, row[0], "a commune, and only that, has a ward_code");
+    }
+    Agency& agency = agencies.emplace_back();
+    agency.code = row[0];
+    agency.name = row[1];
+    agency.kind = kind->kind;
+    agency.place = row[3];
   }
   std::sort(agencies.begin(), agencies.end(),
             [](const Agency& a, const Agency& b) { return a.code < b.code; });
@@ -214,6 +273,7 @@ absl::StatusOr<std::vector<Agency>> ReadAgencies(absl::string_view folder) {
       return CatalogueInvalid(kAgenciesFile, agencies[i].code, "occurs twice");
     }
   }
+  RETURN_IF_ERROR(AddAgencyChanges(folder, agencies));
   return agencies;
 }
 
@@ -238,6 +298,13 @@ absl::StatusOr<Procedures> ReadProcedures(absl::string_view folder,
     SetChannelFees(procedure);
   }
   return procedures;
+}
+
+const Agency* FindCommuneOf(const std::vector<Agency>& agencies, absl::string_view place) {
+  if (place.empty()) return nullptr;
+  const auto it = std::find_if(agencies.begin(), agencies.end(),
+                               [&](const Agency& agency) { return agency.place == place; });
+  return it == agencies.end() ? nullptr : &*it;
 }
 
 const Agency* FindAgencyIn(const std::vector<Agency>& agencies, absl::string_view code) {

@@ -21,7 +21,7 @@ TEST_CASE("catalogue: deploy/catalog loads whole") {
   CHECK(catalogue->agencies().size() == 86);
   int communes = 0;
   for (const Agency& agency : catalogue->agencies()) {
-    communes += agency.is_commune ? 1 : 0;
+    communes += agency.kind == Agency::Kind::kCommune ? 1 : 0;
     CHECK(catalogue->FindAgency(agency.code) == &agency);
   }
   CHECK(communes == 64);
@@ -58,6 +58,8 @@ TEST_CASE("catalogue: deploy/catalog loads whole") {
 }
 
 constexpr char kAgencies[] = "camau_agencies.csv";
+constexpr char kChanges[] = "agency_changes.csv";
+constexpr char kCompetences[] = "competences.csv";
 constexpr char kProcedures[] = "tthc.csv";
 constexpr char kTerms[] = "tthc_terms.csv";
 constexpr char kFees[] = "tthc_fees.csv";
@@ -70,9 +72,15 @@ constexpr char kHours[] = "working_hours.csv";
 std::map<std::string, std::string> SmallCatalogue() {
   const std::string source = "# source: test\n";
   return {
-      {kAgencies, source + "agency_code,name,kind\n"
-                           "H12.01,Sở A,DEPARTMENT\n"
-                           "H12.50.01,Phường B,COMMUNE\n"},
+      {kAgencies, source + "agency_code,name,kind,ward_code\n"
+                           "H12.01,Sở A,DEPARTMENT,\n"
+                           "H12.02,Sở C,DEPARTMENT,\n"
+                           "H12.15,Trung tâm,SERVICE_CENTRE,\n"
+                           "H12.50.01,Phường B,COMMUNE,31825\n"},
+      {kChanges, source + "agency,first_day,last_day,successor,basis\n"
+                          "H12.02,2026-01-01,2026-06-30,H12.01,1/NQ\n"},
+      {kCompetences, source + "level,field,place,agency,basis\n"
+                              "Tỉnh,Đất đai,31825,H12.01,1/QĐ\n"},
       {kProcedures,
        source + "code,name,level,field,kind,decision,scope,sector_agency,applicants,channels\n"
                 "1.1,Một,Tỉnh,Đất đai,Thường,1/QĐ,HERE,H12.01,CITIZEN,DIRECT|ONLINE\n"
@@ -107,14 +115,29 @@ struct BrokenTable {
 };
 constexpr BrokenTable kBrokenTables[] = {
     {kAgencies, "# source: test\n", "", "CSV_INVALID", "camau_agencies.csv:1: "},
-    {kAgencies, ",kind\n", ",sort\n", "CSV_INVALID", "camau_agencies.csv:2: no column kind"},
+    {kAgencies, ",kind,", ",sort,", "CSV_INVALID", "camau_agencies.csv:2: no column kind"},
     {kAgencies, "Sở A,", "Sở A,,", "CSV_INVALID", "camau_agencies.csv:3: "},
     {kAgencies, "H12.50.01", "H12.01", "CATALOGUE_INVALID", "camau_agencies.csv: H12.01: "},
     {kAgencies, "COMMUNE", "WARD", "CATALOGUE_INVALID", "camau_agencies.csv: H12.50.01: "},
+    {kAgencies, "31825", "", "CATALOGUE_INVALID", "camau_agencies.csv: H12.50.01: a commune"},
+    {kAgencies, "SERVICE_CENTRE", "DEPARTMENT", "CATALOGUE_INVALID", "camau_agencies.csv: SERVICE"},
+    {kChanges, "H12.02", "H12.99", "CATALOGUE_INVALID", "agency_changes.csv: H12.99: is not"},
+    {kChanges, "2026-06-30", "2025-06-30", "CATALOGUE_INVALID",
+     "agency_changes.csv: H12.02: first"},
+    {kChanges, "2026-06-30", "30/6/2026", "CATALOGUE_INVALID", "agency_changes.csv: H12.02: first"},
+    {kChanges, "2026-06-30", "", "CATALOGUE_INVALID", "agency_changes.csv: H12.02: an end"},
+    {kChanges, ",H12.01,", ",,", "CATALOGUE_INVALID", "agency_changes.csv: H12.02: an end"},
+    {kChanges, ",H12.01,", ",H12.02,", "CATALOGUE_INVALID", "agency_changes.csv: H12.02: the succ"},
+    {kChanges, ",H12.01,", ",H12.50.01,", "CATALOGUE_INVALID", "agency_changes.csv: H12.02: the s"},
+    {kChanges, "1/NQ", "", "CATALOGUE_INVALID", "agency_changes.csv: H12.02: names no"},
+    {kCompetences, "Tỉnh", "Huyện", "CATALOGUE_INVALID", "competences.csv: Đất đai: level"},
+    {kCompetences, "31825", "31826", "CATALOGUE_INVALID", "competences.csv: Đất đai: 31826"},
+    {kCompetences, "H12.01", "H12.99", "CATALOGUE_INVALID", "competences.csv: Đất đai: H12.99"},
+    {kCompetences, "1/QĐ", "", "CATALOGUE_INVALID", "competences.csv: Đất đai: names no"},
     {kProcedures, "Hai,", "\"Hai,", "CSV_INVALID", "tthc.csv:4: a quote is not closed"},
     {kProcedures, "1.2,Hai", "1.1,Hai", "CATALOGUE_INVALID", "tthc.csv: 1.1: occurs twice"},
     {kProcedures, ",Xã,", ",Huyện,", "CATALOGUE_INVALID", "tthc.csv: 1.2: level"},
-    {kProcedures, "H12.01,CITIZEN,DIRECT\n", "H12.02,CITIZEN,DIRECT\n", "CATALOGUE_INVALID",
+    {kProcedures, "H12.01,CITIZEN,DIRECT\n", "H12.03,CITIZEN,DIRECT\n", "CATALOGUE_INVALID",
      "tthc.csv: 1.2: sector_agency"},
     {kProcedures, "H12.01,CITIZEN,DIRECT\n", "H12.50.01,CITIZEN,DIRECT\n", "CATALOGUE_INVALID",
      "tthc.csv: 1.2: sector_agency"},

@@ -8,6 +8,7 @@
 #include "libs/clock/clock.h"
 #include "libs/status/status.h"
 #include "services/dossiers/decisions.h"
+#include "services/dossiers/lifecycle.h"
 #include "services/dossiers/migrations.h"
 #include "services/dossiers/samples_test.h"
 
@@ -23,10 +24,11 @@ TestStore::TestStore(sql::Database::Engine engine)
 }
 
 LoadedDossier TestStore::Insert(const Dossier& dossier) {
-  LoadedDossier loaded{dossier, {}};
+  LoadedDossier loaded{dossier, {}, AgenciesOf(dossier)};
   const absl::Status status = db->Run([&](sql::Transaction& tx) -> absl::Status {
     ASSIGN_OR_RETURN(loaded.key, store.Insert(tx, dossier));
-    return store.AddTransition(tx, dossier, ToTime(dossier.submit_time()), CallerOf("H12.*"));
+    return store.AddTransition(tx, dossier, "submit", ToTime(dossier.submit_time()),
+                               CallerOf("H12.*"));
   });
   INFO(status);
   REQUIRE(status.ok());

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "libs/auth/auth.h"
+#include "libs/clock/clock.h"
 #include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
 #include "libs/text/text.h"
@@ -13,6 +14,7 @@
 #include "services/dossiers/errors.h"
 #include "services/dossiers/lifecycle.h"
 #include "services/dossiers/limits.h"
+#include "services/dossiers/routing.h"
 
 namespace lgsp::dossiers {
 namespace {
@@ -66,37 +68,6 @@ absl::StatusOr<Applicant> CleanApplicant(const Applicant& given) {
   return applicant;
 }
 
-absl::StatusOr<std::string> FindIntake(const Catalogue& catalogue, const Caller& caller,
-                                       const SubmitDossierRequest& request) {
-  std::string code = request.intake_agency();
-  if (code.empty()) code = caller.officer().unit();
-  if (code.empty() && caller.agencies_size() == 1 && !absl::EndsWith(caller.agencies(0), "*")) {
-    code = caller.agencies(0);
-  }
-  if (code.empty()) return IntakeAgencyNeeded();
-  if (catalogue.FindAgency(code) == nullptr) return AgencyUnknown("intake_agency", code);
-  if (!auth::ActsFor(caller, code)) return AgencyNotRepresented(code);
-  return code;
-}
-
-absl::StatusOr<std::string> FindSettling(const Catalogue& catalogue, const Procedure& procedure,
-                                         const SubmitDossierRequest& request,
-                                         const std::string& intake) {
-  const std::string& named = request.settling_agency();
-  if (!named.empty() && catalogue.FindAgency(named) == nullptr) {
-    return AgencyUnknown("settling_agency", named);
-  }
-  if (procedure.level() == Procedure::PROVINCE) {
-    if (!named.empty() && named != procedure.sector_agency()) {
-      return SettlingAgencyWrong(procedure.sector_agency());
-    }
-    return procedure.sector_agency();
-  }
-  const std::string& commune = named.empty() ? intake : named;
-  if (catalogue.FindAgency(commune)->is_commune) return commune;
-  return named.empty() ? SettlingAgencyNeeded(procedure.code()) : SettlingAgencyWrong("a commune");
-}
-
 }  // namespace
 
 // text::Clean, with a limit to the bytes too.
@@ -114,6 +85,16 @@ void Advance(Dossier::State next, Dossier& dossier) {
   dossier.set_revision(dossier.revision() + 1);
 }
 
+absl::Status Apply(const Situation& situation, Command command, Dossier& dossier,
+                   absl::FunctionRef<absl::Status(Dossier& changed)> change) {
+  ASSIGN_OR_RETURN(const Dossier::State next, Next(dossier.state(), command, situation.actors));
+  Dossier changed = dossier;
+  RETURN_IF_ERROR(change(changed));
+  Advance(next, changed);
+  dossier.Swap(&changed);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Dossier> DecideSubmit(const Catalogue& catalogue, const Caller& caller,
                                      const SubmitDossierRequest& request, absl::Time now) {
   const Procedure* procedure = catalogue.FindProcedure(request.procedure());
@@ -128,9 +109,7 @@ absl::StatusOr<Dossier> DecideSubmit(const Catalogue& catalogue, const Caller& c
   }
   if (!Offers(*procedure, request.channel())) return ChannelNotOffered(*procedure);
   Dossier dossier;
-  ASSIGN_OR_RETURN(*dossier.mutable_intake_agency(), FindIntake(catalogue, caller, request));
-  ASSIGN_OR_RETURN(*dossier.mutable_settling_agency(),
-                   FindSettling(catalogue, *procedure, request, dossier.intake_agency()));
+  RETURN_IF_ERROR(RouteSubmission(catalogue, caller, request, *procedure, now, dossier));
   ASSIGN_OR_RETURN(*dossier.mutable_applicant(), CleanApplicant(request.applicant()));
   ASSIGN_OR_RETURN(*dossier.mutable_subject(),
                    CleanText("subject", request.subject(), 0, kMaxSubjectCharacters));
@@ -147,6 +126,7 @@ absl::Status DecideAccept(const Situation& situation, const AcceptDossierRequest
                           Dossier& dossier) {
   ASSIGN_OR_RETURN(const Dossier::State next,
                    Next(dossier.state(), Command::kAccept, situation.actors));
+  if (dossier.undetermined()) return CompetenceUndetermined();
   const Procedure* procedure = situation.catalogue.ProcedureOf(dossier);
   if (procedure == nullptr) return ProcedureUnknown(dossier.procedure());
   const Dossier::Channel channel =
@@ -159,6 +139,7 @@ absl::Status DecideAccept(const Situation& situation, const AcceptDossierRequest
   accepted.set_channel(channel);
   *accepted.mutable_accept_time() = ToTimestamp(situation.now);
   *accepted.mutable_start_time() = accepted.accept_time();
+  accepted.set_fee_agency(accepted.settling_agency());
   ASSIGN_OR_RETURN(*accepted.mutable_due(), DecideDue(situation, *procedure, request, accepted));
   if ((situation.actors & kProcessing) != 0) {
     *accepted.mutable_receive_time() = accepted.accept_time();
@@ -200,9 +181,13 @@ absl::Status DecideReject(const Situation& situation, const RejectDossierRequest
   return absl::OkStatus();
 }
 
-bool Concerns(const Caller& caller, const Dossier& dossier) {
-  return auth::ActsFor(caller, dossier.intake_agency()) ||
-         auth::ActsFor(caller, dossier.settling_agency());
+bool Concerns(const Catalogue& catalogue, const Caller& caller, const Dossier& dossier,
+              absl::Time now) {
+  const std::vector<std::string> agencies = AgenciesOf(dossier);
+  return std::any_of(agencies.begin(), agencies.end(), [&](const std::string& agency) {
+    return auth::ActsFor(caller, agency) ||
+           auth::ActsFor(caller, catalogue.ActingAgency(agency, VietnamDay(now)));
+  });
 }
 
 }  // namespace lgsp::dossiers

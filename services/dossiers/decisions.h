@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -20,6 +21,8 @@ struct Situation {
   // In what capacities it is given.
   Actors actors;
   absl::Time now;
+  // Who gives it; nullptr: the platform itself.
+  const lgsp::auth::v1::Caller* caller = nullptr;
 };
 
 // The dossier that a submission makes, all but its name: fields checked, text in NFC, agencies
@@ -39,14 +42,18 @@ absl::Status DecideReject(const Situation& situation,
                           const lgsp::dossiers::v1::RejectDossierRequest& request,
                           lgsp::dossiers::v1::Dossier& dossier);
 
-// True when the calling system acts for one of the dossier's agencies. A dossier of others does not
-// exist for it.
-bool Concerns(const lgsp::auth::v1::Caller& caller, const lgsp::dossiers::v1::Dossier& dossier);
+// True when the calling system acts for one of the dossier's agencies, or for the successor of one.
+// A dossier of others does not exist for it.
+bool Concerns(const Catalogue& catalogue, const lgsp::auth::v1::Caller& caller,
+              const lgsp::dossiers::v1::Dossier& dossier, absl::Time now);
 
 // What the decisions share: text::Clean with a limit to the bytes too; the step to the next state
-// and revision.
+// and revision; a change of a copy that replaces the dossier only when nothing was wrong.
 absl::StatusOr<std::string> CleanText(absl::string_view field, absl::string_view text, int min,
                                       int max);
 void Advance(lgsp::dossiers::v1::Dossier::State next, lgsp::dossiers::v1::Dossier& dossier);
+absl::Status Apply(const Situation& situation, Command command,
+                   lgsp::dossiers::v1::Dossier& dossier,
+                   absl::FunctionRef<absl::Status(lgsp::dossiers::v1::Dossier& changed)> change);
 
 }  // namespace lgsp::dossiers

@@ -7,6 +7,7 @@
 #include "libs/clock/timestamp.h"
 #include "libs/log/log.h"
 #include "libs/status/status.h"
+#include "services/dossiers/assignment.h"
 #include "services/dossiers/dossier_events.h"
 #include "services/dossiers/limits.h"
 #include "services/dossiers/portal_sync.h"
@@ -39,10 +40,12 @@ absl::Status DossierChanges::Save(sql::Transaction& tx, Command command, const C
   // Most dossiers never wait for their applicant.
   if (!dossier.waits().empty()) RETURN_IF_ERROR(store_.SetAnswerDeadline(tx, dossier));
   if (dossier.due().provisional()) RETURN_IF_ERROR(store_.AddProvisionalDue(tx, dossier.name()));
-  RETURN_IF_ERROR(store_.AddTransition(tx, dossier, now, caller));
+  RETURN_IF_ERROR(store_.AddTransition(tx, dossier, CommandName(command), now, caller));
   RETURN_IF_ERROR(OrderPortalSync(tx, *catalogue_, store_, loaded, *clock_));
   const auto event = MakeEvent(dossier, command, now);
-  const std::set<std::string> audience = {dossier.intake_agency(), dossier.settling_agency()};
+  // Also those it leaves: they have to learn that it is theirs no more.
+  std::set<std::string> audience(loaded.agencies.begin(), loaded.agencies.end());
+  for (const std::string& agency : AgenciesOf(dossier)) audience.insert(agency);
   return outbox_.Add(tx, {dossier.name(),
                           dossier.revision(),
                           now,
@@ -51,7 +54,7 @@ absl::Status DossierChanges::Save(sql::Transaction& tx, Command command, const C
                           event.get()});
 }
 
-absl::Status DossierChanges::Expire(sql::Database& db, const std::string& name) const {
+absl::Status DossierChanges::EndOverdueWait(sql::Database& db, const std::string& name) const {
   Caller ourselves;
   ourselves.set_system(kOurselves);
   return db.Run([&](sql::Transaction& tx) -> absl::Status {
@@ -63,13 +66,16 @@ absl::Status DossierChanges::Expire(sql::Database& db, const std::string& name) 
     const bool overdue =
         wait != nullptr && wait->has_answer_deadline() && ToTime(wait->answer_deadline()) < now;
     if (!overdue) return absl::OkStatus();
-    RETURN_IF_ERROR(DecideExpire({*catalogue_, kSystem, now}, dossier));
-    return Save(tx, Command::kExpire, ourselves, "", now, loaded);
+    const bool supplement = wait->kind() == lgsp::dossiers::v1::DayRun::SUPPLEMENT;
+    const Situation situation{*catalogue_, kSystem, now};
+    RETURN_IF_ERROR(supplement ? DecideExpire(situation, dossier)
+                               : DecideLapse(situation, dossier));
+    return Save(tx, supplement ? Command::kExpire : Command::kLapse, ourselves, "", now, loaded);
   });
 }
 
-absl::Status DossierChanges::ExpireSupplements(sql::Database& db,
-                                               absl::FunctionRef<void()> committed) const {
+absl::Status DossierChanges::EndOverdueWaits(sql::Database& db,
+                                             absl::FunctionRef<void()> committed) const {
   std::vector<std::string> names;
   RETURN_IF_ERROR(db.Read([&](sql::Transaction& tx) -> absl::Status {
     ASSIGN_OR_RETURN(names, store_.OverdueAnswers(tx, clock_->CivilNow(), kMaxExpired));
@@ -78,11 +84,10 @@ absl::Status DossierChanges::ExpireSupplements(sql::Database& db,
   bool expired = false;
   for (const std::string& name : names) {
     // One that cannot be must not keep the others.
-    const absl::Status status = Expire(db, name);
+    const absl::Status status = EndOverdueWait(db, name);
     expired = expired || status.ok();
     if (!status.ok()) {
-      log::Error("dossier without its answer cannot be closed",
-                 {{"dossier", name}, {"status", status}});
+      log::Error("overdue wait cannot be ended", {{"dossier", name}, {"status", status}});
       // Nor come first for ever.
       RETURN_IF_ERROR(db.Run([&](sql::Transaction& tx) {
         return store_.PostponeAnswerDeadline(tx, name, clock_->CivilNow() + kExpiryAgain);
@@ -91,6 +96,37 @@ absl::Status DossierChanges::ExpireSupplements(sql::Database& db,
   }
   if (expired) committed();
   return absl::OkStatus();
+}
+
+absl::StatusOr<lgsp::dossiers::v1::MoveWorkResponse> DossierChanges::MoveWork(
+    sql::Database& db, const Caller& caller, const lgsp::dossiers::v1::MoveWorkRequest& request,
+    absl::string_view traceparent) const {
+  std::vector<std::string> names;
+  RETURN_IF_ERROR(db.Read([&](sql::Transaction& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(names,
+                     store_.OpenWork(tx, request.agency(), request.from_officer(), kMaxMoved + 1));
+    return absl::OkStatus();
+  }));
+  lgsp::dossiers::v1::MoveWorkResponse response;
+  response.set_remaining(names.size() > kMaxMoved);
+  if (response.remaining()) names.pop_back();
+  lgsp::dossiers::v1::AssignDossierRequest assign;
+  assign.set_officer(request.to_officer());
+  for (const std::string& name : names) {
+    bool moved = false;
+    RETURN_IF_ERROR(db.Run([&](sql::Transaction& tx) -> absl::Status {
+      const absl::Time now = clock_->CivilNow();
+      ASSIGN_OR_RETURN(LoadedDossier loaded, store_.Load(tx, IdOf(name)));
+      // Moved or ended since it was looked for.
+      moved = loaded.dossier.assigned_officer() == request.from_officer() &&
+              loaded.dossier.settling_agency() == request.agency() && !Ended(loaded.dossier);
+      if (!moved) return absl::OkStatus();
+      RETURN_IF_ERROR(DecideAssign({*catalogue_, kHead, now}, assign, loaded.dossier));
+      return Save(tx, Command::kAssign, caller, traceparent, now, loaded);
+    }));
+    if (moved) response.set_moved(response.moved() + 1);
+  }
+  return response;
 }
 
 absl::Status DossierChanges::Recount(sql::Database& db, const std::string& name,

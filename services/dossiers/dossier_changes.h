@@ -28,9 +28,14 @@ class DossierChanges {
   absl::Status Save(sql::Transaction& tx, Command command, const lgsp::auth::v1::Caller& caller,
                     absl::string_view traceparent, absl::Time now, LoadedDossier& loaded) const;
 
-  // Closes dossiers whose applicants did not answer in time; at most kMaxExpired. Calls `committed`
-  // when some were.
-  absl::Status ExpireSupplements(sql::Database& db, absl::FunctionRef<void()> committed) const;
+  // Ends waits in which nobody answered in time, at most kMaxExpired: for the applicant the dossier
+  // is closed, for other agencies settlement goes on. Calls `committed` when some were.
+  absl::Status EndOverdueWaits(sql::Database& db, absl::FunctionRef<void()> committed) const;
+
+  // Moves open dossiers of an officer to another, at most kMaxMoved. Allowed by CheckMoveWork.
+  absl::StatusOr<lgsp::dossiers::v1::MoveWorkResponse> MoveWork(
+      sql::Database& db, const lgsp::auth::v1::Caller& caller,
+      const lgsp::dossiers::v1::MoveWorkRequest& request, absl::string_view traceparent) const;
 
   // Counts the next kMaxRecounted provisional due dates after the dossier `after` again, with the
   // calendar there is now, and moves `after` on; it is empty after the last. Calls `committed` when
@@ -41,7 +46,7 @@ class DossierChanges {
   const DossierStore& store() const { return store_; }
 
  private:
-  absl::Status Expire(sql::Database& db, const std::string& name) const;
+  absl::Status EndOverdueWait(sql::Database& db, const std::string& name) const;
   absl::Status Recount(sql::Database& db, const std::string& name, bool& moved) const;
 
   const Catalogue* const catalogue_;

@@ -6,9 +6,12 @@
 #include "libs/durable/commands.h"
 #include "libs/rpc/server.h"
 #include "libs/status/status.h"
+#include "services/dossiers/assignment.h"
+#include "services/dossiers/consultation.h"
 #include "services/dossiers/decisions.h"
 #include "services/dossiers/dossier_service.h"
 #include "services/dossiers/errors.h"
+#include "services/dossiers/routing.h"
 #include "services/dossiers/settlement.h"
 
 namespace lgsp::dossiers {
@@ -32,8 +35,9 @@ grpc::Status DossierService::RunCommand(
           if (answer.has_value()) {
             response->ParseFromString(*answer);
             // What the caller may see can have become less since.
-            return Concerns(call.caller, *response) ? absl::OkStatus()
-                                                    : DossierNotFound(response->name());
+            return Concerns(*parts_.catalogue, call.caller, *response, parts_.clock->CivilNow())
+                       ? absl::OkStatus()
+                       : DossierNotFound(response->name());
           }
           const absl::Time now = parts_.clock->CivilNow();
           ASSIGN_OR_RETURN(LoadedDossier loaded, decide(tx, call.caller, now));
@@ -64,8 +68,9 @@ grpc::Status DossierService::RunChange(
         ASSIGN_OR_RETURN(LoadedDossier loaded, LoadFor(tx, caller, "name", request.name()));
         Dossier& dossier = loaded.dossier;
         RETURN_IF_ERROR(aip::CheckEtag(request.etag(), dossier.name(), dossier.revision()));
+        Succeed(*parts_.catalogue, now, dossier);
         const Actors actors = ActorsOf(caller, dossier);
-        RETURN_IF_ERROR(decide({*parts_.catalogue, actors, now}, dossier));
+        RETURN_IF_ERROR(decide({*parts_.catalogue, actors, now, &caller}, dossier));
         // The contended row comes after everything that could refuse.
         if (dossier.state() == Dossier::ACCEPTED && dossier.code().empty()) {
           ASSIGN_OR_RETURN(*dossier.mutable_code(),
@@ -173,6 +178,62 @@ grpc::Status DossierService::ReceiveDossier(grpc::ServerContext* context,
       context, Command::kReceive, *request,
       [](const Situation& situation, Dossier& dossier) {
         return DecideReceive(situation, dossier);
+      },
+      response);
+}
+
+grpc::Status DossierService::ForwardDossier(grpc::ServerContext* context,
+                                            const v1::ForwardDossierRequest* request,
+                                            Dossier* response) {
+  return RunChange(
+      context, Command::kForward, *request,
+      [&](const Situation& situation, Dossier& dossier) {
+        return DecideForward(situation, *request, dossier);
+      },
+      response);
+}
+
+grpc::Status DossierService::SendBackDossier(grpc::ServerContext* context,
+                                             const v1::SendBackDossierRequest* request,
+                                             Dossier* response) {
+  return RunChange(
+      context, Command::kSendBack, *request,
+      [&](const Situation& situation, Dossier& dossier) {
+        return DecideSendBack(situation, *request, dossier);
+      },
+      response);
+}
+
+grpc::Status DossierService::AssignDossier(grpc::ServerContext* context,
+                                           const v1::AssignDossierRequest* request,
+                                           Dossier* response) {
+  return RunChange(
+      context, Command::kAssign, *request,
+      [&](const Situation& situation, Dossier& dossier) {
+        return DecideAssign(situation, *request, dossier);
+      },
+      response);
+}
+
+grpc::Status DossierService::MoveWork(grpc::ServerContext* context,
+                                      const v1::MoveWorkRequest* request,
+                                      v1::MoveWorkResponse* response) {
+  return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
+    RETURN_IF_ERROR(CheckMoveWork(*parts_.catalogue, call.caller, *request));
+    ASSIGN_OR_RETURN(*response,
+                     parts_.changes->MoveWork(*parts_.db, call.caller, *request, call.traceparent));
+    if (response->moved() > 0) parts_.committed();
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status DossierService::AnswerConsultation(grpc::ServerContext* context,
+                                                const v1::AnswerConsultationRequest* request,
+                                                Dossier* response) {
+  return RunChange(
+      context, Command::kAnswerConsultation, *request,
+      [&](const Situation& situation, Dossier& dossier) {
+        return DecideAnswerConsultation(situation, *request, dossier);
       },
       response);
 }

@@ -1,5 +1,7 @@
 #include "services/dossiers/dossier_events.h"
 
+#include <algorithm>
+
 #include "lgsp/dossiers/v1/events.pb.h"
 #include "libs/clock/timestamp.h"
 
@@ -65,6 +67,27 @@ std::unique_ptr<Message> Transferred(const Dossier& dossier, absl::Time time) {
   return event;
 }
 
+// The file went from an agency to another.
+template <typename Event>
+std::unique_ptr<Message> Moved(const Dossier& dossier, Timestamp* (Event::*time)(),
+                               absl::Time now) {
+  auto event = About(dossier, time, now);
+  event->set_from_agency(dossier.hops().rbegin()->from_agency());
+  return event;
+}
+
+std::unique_ptr<Message> ConsultationAnswered(const Dossier& dossier, absl::Time time) {
+  auto event = About(dossier, &v1::DossierConsultationAnswered::mutable_answer_time, time);
+  // The one answered last.
+  const auto& asked = dossier.consultations();
+  const auto answered =
+      std::find_if(asked.rbegin(), asked.rend(), [&](const v1::Consultation& one) {
+        return one.has_answer_time() && ToTime(one.answer_time()) == time;
+      });
+  if (answered != asked.rend()) event->set_agency(answered->agency());
+  return event;
+}
+
 std::unique_ptr<Message> Accepted(const Dossier& dossier, absl::Time time) {
   auto event = WithDue(dossier, &v1::DossierAccepted::mutable_accept_time, time);
   event->set_procedure(dossier.procedure());
@@ -95,12 +118,21 @@ std::unique_ptr<Message> MakeEvent(const Dossier& dossier, Command command, absl
       return Transferred(dossier, time);
     case Command::kReceive:
       return WithDue(dossier, &v1::DossierReceived::mutable_receive_time, time);
+    case Command::kForward:
+      return Moved(dossier, &v1::DossierForwarded::mutable_forward_time, time);
+    case Command::kSendBack:
+      return Moved(dossier, &v1::DossierSentBack::mutable_send_back_time, time);
+    case Command::kAssign:
+      return About(dossier, &v1::DossierAssigned::mutable_assign_time, time);
+    case Command::kAnswerConsultation:
+      return ConsultationAnswered(dossier, time);
     case Command::kStart:
       return About(dossier, &v1::DossierStarted::mutable_begin_time, time);
     case Command::kWaitForPayment:
     case Command::kWaitForAgency:
       return WaitBegun(dossier, time);
     case Command::kEndWait:
+    case Command::kLapse:
       return WithDue(dossier, &v1::DossierWaitEnded::mutable_end_time, time);
     case Command::kSign:
       return About(dossier, &v1::DossierSigned::mutable_sign_time, time);

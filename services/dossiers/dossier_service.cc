@@ -46,7 +46,9 @@ absl::StatusOr<LoadedDossier> DossierService::LoadFor(sql::Transaction& tx, cons
                                                       absl::string_view field,
                                                       absl::string_view name) {
   ASSIGN_OR_RETURN(const std::string id, aip::ParseName(field, name, kCollection));
-  return store().Load(tx, id, [&](const Dossier& plain) { return Concerns(caller, plain); });
+  return store().Load(tx, id, [&](const Dossier& plain) {
+    return Concerns(*parts_.catalogue, caller, plain, parts_.clock->CivilNow());
+  });
 }
 
 grpc::Status DossierService::GetDossier(grpc::ServerContext* context,
@@ -67,8 +69,11 @@ absl::StatusOr<std::vector<std::string>> DossierService::PageOfNames(
     absl::string_view after, int limit) {
   // A dossier of several of the caller's agencies comes once; the page is the newest of them all.
   std::set<std::string, std::greater<>> names;
+  const absl::CivilDay today = VietnamDay(parts_.clock->CivilNow());
   for (const Agency& agency : parts_.catalogue->agencies()) {
-    if (!auth::ActsFor(caller, agency.code)) continue;
+    // Also what was an agency's that has ended, for its successor.
+    const std::string acting = parts_.catalogue->ActingAgency(agency.code, today);
+    if (!auth::ActsFor(caller, agency.code) && !auth::ActsFor(caller, acting)) continue;
     ASSIGN_OR_RETURN(const std::vector<std::string> of_agency,
                      store().NamesOfAgency(tx, agency.code, request.settling_agency(),
                                            request.state(), after, limit));

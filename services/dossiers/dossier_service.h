@@ -60,6 +60,21 @@ class DossierService final : public lgsp::dossiers::v1::Dossiers::Service {
   grpc::Status ReceiveDossier(grpc::ServerContext* context,
                               const lgsp::dossiers::v1::ReceiveDossierRequest* request,
                               lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status ForwardDossier(grpc::ServerContext* context,
+                              const lgsp::dossiers::v1::ForwardDossierRequest* request,
+                              lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status SendBackDossier(grpc::ServerContext* context,
+                               const lgsp::dossiers::v1::SendBackDossierRequest* request,
+                               lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status AssignDossier(grpc::ServerContext* context,
+                             const lgsp::dossiers::v1::AssignDossierRequest* request,
+                             lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status MoveWork(grpc::ServerContext* context,
+                        const lgsp::dossiers::v1::MoveWorkRequest* request,
+                        lgsp::dossiers::v1::MoveWorkResponse* response) override;
+  grpc::Status AnswerConsultation(grpc::ServerContext* context,
+                                  const lgsp::dossiers::v1::AnswerConsultationRequest* request,
+                                  lgsp::dossiers::v1::Dossier* response) override;
   grpc::Status StartDossier(grpc::ServerContext* context,
                             const lgsp::dossiers::v1::StartDossierRequest* request,
                             lgsp::dossiers::v1::Dossier* response) override;

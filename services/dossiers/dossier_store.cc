@@ -1,5 +1,7 @@
 #include "services/dossiers/dossier_store.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "google/protobuf/util/time_util.h"
@@ -39,6 +41,17 @@ Dossier TakePersonal(Dossier& dossier) {
     personal.mutable_due()->set_basis(dossier.due().basis());
     dossier.mutable_due()->clear_basis();
   }
+  // What officers write to each other may name a person.
+  for (lgsp::dossiers::v1::Hop& hop : *dossier.mutable_hops()) {
+    personal.add_hops()->set_reason(hop.reason());
+    hop.clear_reason();
+  }
+  for (lgsp::dossiers::v1::Consultation& one : *dossier.mutable_consultations()) {
+    personal.add_consultations()->set_question(one.question());
+    personal.mutable_consultations()->rbegin()->set_answer(one.answer());
+    one.clear_question();
+    one.clear_answer();
+  }
   if (dossier.has_reappointment()) {
     personal.mutable_reappointment()->set_reason(dossier.reappointment().reason());
     dossier.mutable_reappointment()->clear_reason();
@@ -52,6 +65,28 @@ struct Stored {
   sql::Bytes body;
   sql::Bytes sealed;
 };
+
+// Puts it back.
+void AddPersonal(Dossier& personal, Dossier& dossier) {
+  // Merging appends to lists: these have their place by number.
+  for (int i = 0; i < std::min(personal.hops_size(), dossier.hops_size()); ++i) {
+    dossier.mutable_hops(i)->MergeFrom(personal.hops(i));
+  }
+  const int asked = std::min(personal.consultations_size(), dossier.consultations_size());
+  for (int i = 0; i < asked; ++i) {
+    dossier.mutable_consultations(i)->MergeFrom(personal.consultations(i));
+  }
+  personal.clear_hops();
+  personal.clear_consultations();
+  dossier.MergeFrom(personal);
+}
+
+// Its officer while it is open, else empty: the index is of open work.
+std::string OpenOfficer(const Dossier& dossier) {
+  const bool open =
+      !dossier.has_complete_time() && !dossier.has_close_time() && !dossier.has_reject_time();
+  return open ? dossier.assigned_officer() : "";
+}
 
 Stored ToStored(const Dossier& dossier, const keys::DataKey& key) {
   Dossier plain = dossier;
@@ -118,7 +153,10 @@ absl::StatusOr<LoadedDossier> DossierStore::Load(
   ASSIGN_OR_RETURN(loaded.key, subject_keys_->Get(tx, loaded.dossier.name()));
   ASSIGN_OR_RETURN(const std::string personal,
                    keys::Open(loaded.key, row.Blob(1), SealContext(loaded.dossier.name())));
-  loaded.dossier.MergeFromString(personal);
+  loaded.agencies = AgenciesOf(loaded.dossier);
+  Dossier opened;
+  opened.ParseFromString(personal);
+  AddPersonal(opened, loaded.dossier);
   *loaded.dossier.mutable_portal_sync() = ToPortalSync(row, 2);
   loaded.dossier.set_etag(aip::Etag(loaded.dossier.name(), loaded.dossier.revision()));
   return loaded;
@@ -131,8 +169,9 @@ absl::StatusOr<keys::DataKey> DossierStore::Insert(sql::Transaction& tx,
   RETURN_IF_ERROR(
       tx.Execute(
             "INSERT INTO dossiers (name, revision, state, code, procedure_code, intake_agency, "
-            "settling_agency, submit_time, body, sealed) VALUES (:name, :revision, :state, NULL, "
-            ":procedure, :intake, :settling, :submit_time, :body, :sealed)",
+            "settling_agency, officer, submit_time, body, sealed) VALUES (:name, :revision, "
+            ":state, "
+            "NULL, :procedure, :intake, :settling, '', :submit_time, :body, :sealed)",
             {{"name", dossier.name()},
              {"revision", dossier.revision()},
              {"state", static_cast<int>(dossier.state())},
@@ -143,14 +182,56 @@ absl::StatusOr<keys::DataKey> DossierStore::Insert(sql::Transaction& tx,
              {"body", std::move(stored.body)},
              {"sealed", std::move(stored.sealed)}})
           .status());
-  for (const std::string& agency : {dossier.intake_agency(), dossier.settling_agency()}) {
+  RETURN_IF_ERROR(SetAgencies(tx, dossier, {}));
+  RETURN_IF_ERROR(AddForeignCodes(tx, dossier));
+  return key;
+}
+
+absl::Status DossierStore::SetAgencies(sql::Transaction& tx, const Dossier& dossier,
+                                       const std::vector<std::string>& before) const {
+  const std::vector<std::string> now = AgenciesOf(dossier);
+  for (const std::string& agency : now) {
+    if (std::binary_search(before.begin(), before.end(), agency)) continue;
     RETURN_IF_ERROR(
-        tx.Execute("INSERT INTO dossier_agencies (agency, name) VALUES (:agency, :name) "
-                   "ON CONFLICT (agency, name) DO NOTHING",
+        tx.Execute("INSERT INTO dossier_agencies (agency, name) VALUES (:agency, :name)",
                    {{"agency", agency}, {"name", dossier.name()}})
             .status());
   }
-  return key;
+  for (const std::string& agency : before) {
+    if (std::binary_search(now.begin(), now.end(), agency)) continue;
+    RETURN_IF_ERROR(
+        tx.Execute("DELETE FROM dossier_agencies WHERE agency = :agency AND name = :name",
+                   {{"agency", agency}, {"name", dossier.name()}})
+            .status());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DossierStore::AddForeignCodes(sql::Transaction& tx, const Dossier& dossier) const {
+  for (const lgsp::dossiers::v1::ForeignCode& code : dossier.foreign_codes()) {
+    ASSIGN_OR_RETURN(
+        const sql::Result inserted,
+        tx.Execute(
+            "INSERT INTO foreign_codes (issuer, code, dossier) "
+            "VALUES (:issuer, :code, :dossier) "
+            "ON CONFLICT (issuer, code) DO NOTHING",
+            {{"issuer", code.issuer()}, {"code", code.code()}, {"dossier", dossier.name()}}));
+    if (inserted.changed == 0) return ForeignCodeTaken(code.issuer());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> DossierStore::OpenWork(sql::Transaction& tx,
+                                                                absl::string_view agency,
+                                                                absl::string_view officer,
+                                                                int limit) const {
+  ASSIGN_OR_RETURN(const sql::Result found,
+                   tx.Execute("SELECT name FROM dossiers WHERE settling_agency = :agency "
+                              "AND officer = :officer AND officer <> '' ORDER BY name LIMIT :limit",
+                              {{"agency", agency}, {"officer", officer}, {"limit", limit}}));
+  std::vector<std::string> names;
+  for (const sql::Row& row : found.rows) names.push_back(row.Text(0));
+  return names;
 }
 
 absl::Status DossierStore::Update(sql::Transaction& tx, const LoadedDossier& loaded) const {
@@ -159,16 +240,21 @@ absl::Status DossierStore::Update(sql::Transaction& tx, const LoadedDossier& loa
   ASSIGN_OR_RETURN(
       const sql::Result updated,
       tx.Execute("UPDATE dossiers SET revision = :revision, state = :state, code = :code, "
+                 "intake_agency = :intake, settling_agency = :settling, officer = :officer, "
                  "body = :body, sealed = :sealed "
                  "WHERE name = :name AND revision = :loaded",
                  {{"revision", dossier.revision()},
                   {"state", static_cast<int>(dossier.state())},
                   {"code", CodeOrNull(dossier)},
+                  {"intake", dossier.intake_agency()},
+                  {"settling", dossier.settling_agency()},
+                  {"officer", OpenOfficer(dossier)},
                   {"body", std::move(stored.body)},
                   {"sealed", std::move(stored.sealed)},
                   {"name", dossier.name()},
                   {"loaded", dossier.revision() - 1}}));
-  return updated.changed == 1 ? absl::OkStatus() : sql::RevisionConflict();
+  if (updated.changed != 1) return sql::RevisionConflict();
+  return SetAgencies(tx, dossier, loaded.agencies);
 }
 
 absl::Status DossierStore::SetAnswerDeadline(sql::Transaction& tx, const Dossier& dossier) const {
@@ -235,15 +321,18 @@ absl::StatusOr<std::vector<std::string>> DossierStore::OverdueAnswers(sql::Trans
 }
 
 absl::Status DossierStore::AddTransition(sql::Transaction& tx, const Dossier& dossier,
-                                         absl::Time time,
+                                         absl::string_view command, absl::Time time,
                                          const lgsp::auth::v1::Caller& caller) const {
   return tx
       .Execute(
-          "INSERT INTO transitions (dossier, revision, state, time, system, officer, unit) "
-          "VALUES (:dossier, :revision, :state, :time, :system, :officer, :unit)",
+          "INSERT INTO transitions (dossier, revision, state, command, settling_agency, time, "
+          "system, officer, unit) VALUES (:dossier, :revision, :state, :command, :settling, :time, "
+          ":system, :officer, :unit)",
           {{"dossier", dossier.name()},
            {"revision", dossier.revision()},
            {"state", static_cast<int>(dossier.state())},
+           {"command", command},
+           {"settling", dossier.settling_agency()},
            {"time", time},
            {"system", caller.system()},
            {"officer", caller.officer().id()},
@@ -253,11 +342,11 @@ absl::Status DossierStore::AddTransition(sql::Transaction& tx, const Dossier& do
 
 absl::StatusOr<std::vector<Transition>> DossierStore::Transitions(sql::Transaction& tx,
                                                                   absl::string_view name) const {
-  ASSIGN_OR_RETURN(
-      const sql::Result found,
-      tx.Execute("SELECT revision, state, time, system, officer, unit FROM transitions "
-                 "WHERE dossier = :dossier ORDER BY revision LIMIT :limit",
-                 {{"dossier", name}, {"limit", kMaxTransitions}}));
+  ASSIGN_OR_RETURN(const sql::Result found,
+                   tx.Execute("SELECT revision, state, time, system, officer, unit, command, "
+                              "settling_agency FROM transitions "
+                              "WHERE dossier = :dossier ORDER BY revision LIMIT :limit",
+                              {{"dossier", name}, {"limit", kMaxTransitions}}));
   std::vector<Transition> transitions;
   for (const sql::Row& row : found.rows) {
     Transition& transition = transitions.emplace_back();
@@ -267,6 +356,8 @@ absl::StatusOr<std::vector<Transition>> DossierStore::Transitions(sql::Transacti
     transition.set_system(row.Text(3));
     transition.set_officer(row.Text(4));
     transition.set_unit(row.Text(5));
+    transition.set_command(row.Text(6));
+    transition.set_settling_agency(row.Text(7));
   }
   return transitions;
 }

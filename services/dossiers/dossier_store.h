@@ -26,6 +26,8 @@ std::string IdOf(absl::string_view name);
 struct LoadedDossier {
   lgsp::dossiers::v1::Dossier dossier;
   keys::DataKey key;
+  // Whose it was when it was loaded.
+  std::vector<std::string> agencies;
 };
 
 // Stateless but for the keys; thread-safe. Every dossier that comes out has its etag and
@@ -51,7 +53,7 @@ class DossierStore {
   // Saves a dossier whose revision has grown by one; RevisionConflict() when another was faster.
   absl::Status Update(sql::Transaction& tx, const LoadedDossier& loaded) const;
 
-  // Keeps, or drops, until when the applicant of `dossier` has to answer.
+  // Keeps, or drops, until when the applicant of `dossier`, or other agencies, have to answer.
   absl::Status SetAnswerDeadline(sql::Transaction& tx,
                                  const lgsp::dossiers::v1::Dossier& dossier) const;
   // Has a deadline looked at again at `later` only.
@@ -70,9 +72,18 @@ class DossierStore {
 
   // One row of history: the state that `dossier` has entered.
   absl::Status AddTransition(sql::Transaction& tx, const lgsp::dossiers::v1::Dossier& dossier,
-                             absl::Time time, const lgsp::auth::v1::Caller& caller) const;
+                             absl::string_view command, absl::Time time,
+                             const lgsp::auth::v1::Caller& caller) const;
   absl::StatusOr<std::vector<lgsp::dossiers::v1::Transition>> Transitions(
       sql::Transaction& tx, absl::string_view name) const;
+
+  // Keeps the codes that others gave a new dossier; ALREADY_EXISTS FOREIGN_CODE_TAKEN.
+  absl::Status AddForeignCodes(sql::Transaction& tx,
+                               const lgsp::dossiers::v1::Dossier& dossier) const;
+
+  // Names of open dossiers that `officer` of `agency` has.
+  absl::StatusOr<std::vector<std::string>> OpenWork(sql::Transaction& tx, absl::string_view agency,
+                                                    absl::string_view officer, int limit) const;
 
   // The next code of `agency` on `day`; the row is contended, so take it last.
   absl::StatusOr<std::string> NextCode(sql::Transaction& tx, absl::string_view agency,
@@ -88,6 +99,10 @@ class DossierStore {
                                                          absl::string_view after, int limit) const;
 
  private:
+  // Makes `dossier_agencies` say whose the dossier is now.
+  absl::Status SetAgencies(sql::Transaction& tx, const lgsp::dossiers::v1::Dossier& dossier,
+                           const std::vector<std::string>& before) const;
+
   const durable::SubjectKeys* const subject_keys_;
 };
 

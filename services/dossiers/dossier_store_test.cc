@@ -264,7 +264,8 @@ TEST_CASE("store: history says who, when and what, oldest first") {
   std::vector<Transition> transitions;
   REQUIRE(test.db
               ->Run([&](sql::Transaction& tx) -> absl::Status {
-                RETURN_IF_ERROR(test.store.AddTransition(tx, loaded.dossier, later, officer));
+                RETURN_IF_ERROR(
+                    test.store.AddTransition(tx, loaded.dossier, "accept", later, officer));
                 ASSIGN_OR_RETURN(transitions, test.store.Transitions(tx, loaded.dossier.name()));
                 return absl::OkStatus();
               })
@@ -279,6 +280,9 @@ TEST_CASE("store: history says who, when and what, oldest first") {
   CHECK(ToTime(transitions[1].time()) == later);
   CHECK(transitions[1].officer() == "cb-17");
   CHECK(transitions[1].unit() == "H12.04");
+  CHECK(transitions[0].command() == "submit");
+  CHECK(transitions[0].settling_agency() == "H12.04");
+  CHECK(transitions[1].command() == "accept");
 }
 
 }  // namespace

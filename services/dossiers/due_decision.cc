@@ -145,9 +145,9 @@ absl::StatusOr<DueDate> DecideDue(const Situation& situation, const Procedure& p
   return due;
 }
 
-absl::StatusOr<absl::Time> AnswerDeadline(const Situation& situation, const Dossier& dossier) {
-  const ProcedurePolicies policies = situation.catalogue.PoliciesOf(dossier);
-  return WorkingDaysAfter(situation, policies.supplement_working_days, situation.now, dossier);
+absl::StatusOr<absl::Time> AnswerDeadline(const Situation& situation, int days,
+                                          const Dossier& dossier) {
+  return WorkingDaysAfter(situation, days, situation.now, dossier);
 }
 
 bool AnswerRestartsClock(const Situation& situation, const Dossier& dossier) {

@@ -16,8 +16,8 @@ absl::StatusOr<lgsp::dossiers::v1::DueDate> DecideDue(
     const lgsp::dossiers::v1::AcceptDossierRequest& request,
     const lgsp::dossiers::v1::Dossier& dossier);
 
-// Until when the applicant may answer a supplement request made now.
-absl::StatusOr<absl::Time> AnswerDeadline(const Situation& situation,
+// Until when what is asked now may be answered: `days` working days of the settling agency.
+absl::StatusOr<absl::Time> AnswerDeadline(const Situation& situation, int days,
                                           const lgsp::dossiers::v1::Dossier& dossier);
 
 // Whether the answer to the last supplement request makes the term begin again, by the procedure's

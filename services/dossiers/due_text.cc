@@ -14,6 +14,7 @@ namespace {
 using lgsp::dossiers::v1::DayRun;
 using lgsp::dossiers::v1::Dossier;
 using lgsp::dossiers::v1::DueDate;
+using lgsp::dossiers::v1::Hop;
 
 struct Words {
   DayRun::Kind kind;
@@ -121,6 +122,34 @@ void AddWhatBecame(const Dossier& dossier, Language language, std::vector<std::s
   }
 }
 
+struct HopWords {
+  Hop::Kind kind;
+  absl::string_view vietnamese, english;
+};
+constexpr HopWords kHopWords[] = {
+    {Hop::FORWARDED, "chuyển đến cơ quan có thẩm quyền", "forwarded to the competent agency"},
+    {Hop::SENT_BACK, "trả lại", "sent back"},
+    {Hop::SUCCEEDED, "cơ quan kế thừa tiếp nhận", "taken over by the successor"},
+};
+
+// Why it was with several agencies: each way of the file, and since when the last has it.
+void AddHops(const Dossier& dossier, Language language, std::vector<std::string>& lines) {
+  for (const Hop& hop : dossier.hops()) {
+    const auto* words = std::find_if(std::begin(kHopWords), std::end(kHopWords),
+                                     [&](const HopWords& one) { return one.kind == hop.kind(); });
+    if (words == std::end(kHopWords)) continue;
+    std::string line = absl::StrCat(TimeText(hop.time(), language), ": ", hop.from_agency(), " → ",
+                                    hop.to_agency(), ", ",
+                                    IsVietnamese(language) ? words->vietnamese : words->english);
+    if (!hop.reason().empty()) absl::StrAppend(&line, ": ", hop.reason());
+    lines.push_back(std::move(line));
+  }
+  if (dossier.hops().empty() || !dossier.has_receive_time()) return;
+  lines.push_back(absl::StrCat(IsVietnamese(language) ? "Cơ quan giải quyết nhận hồ sơ: "
+                                                      : "The settling agency has the file since: ",
+                               TimeText(dossier.receive_time(), language)));
+}
+
 }  // namespace
 
 std::optional<Language> ParseLanguage(absl::string_view code) {
@@ -132,6 +161,7 @@ std::optional<Language> ParseLanguage(absl::string_view code) {
 std::vector<std::string> ExplainDue(const Dossier& dossier, Language language) {
   std::vector<std::string> lines = {Heading(dossier.due(), language)};
   AddWhatBecame(dossier, language, lines);
+  AddHops(dossier, language, lines);
   for (const DayRun& run : dossier.due().explanation()) {
     std::string line = DayText(run.first_day(), language);
     if (run.last_day() != run.first_day()) {

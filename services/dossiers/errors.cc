@@ -93,10 +93,79 @@ absl::Status IntakeAgencyNeeded() {
                         "must be given: the calling system does not act for exactly one agency");
 }
 
-absl::Status SettlingAgencyNeeded(absl::string_view procedure) {
-  return Precondition("SETTLING_AGENCY_NEEDED",
-                      "a commune settles this procedure: name it in settling_agency",
-                      {{"procedure", procedure}});
+absl::Status AgencyClosed(absl::string_view code, absl::string_view successor) {
+  return Precondition("AGENCY_CLOSED",
+                      successor.empty()
+                          ? absl::StrCat(code, " does not act yet")
+                          : absl::StrCat(code, " acts no more; ", successor, " goes on for it"),
+                      {{"agency", code}, {"successor", successor}});
+}
+
+absl::Status IntakeNotOffered(absl::string_view field, absl::string_view code) {
+  return Precondition(
+      "INTAKE_NOT_OFFERED",
+      absl::StrCat(field, ": ", Shown(code),
+                   " is neither a commune of the province, its service centre, nor the agency that "
+                   "settles; of other provinces only for the procedures listed for that"),
+      {{"field", field}, {"agency", Shown(code)}});
+}
+
+absl::Status SettledAtOnce(absl::string_view agency) {
+  return Precondition(
+      "SETTLED_AT_ONCE",
+      absl::StrCat("the result is given at once, so only ",
+                   agency.empty() ? "the agency that settles it" : agency, " takes it in"),
+      {{"agency", agency}});
+}
+
+absl::Status PlaceUnknown(absl::string_view place) {
+  return MakeFieldError("PLACE_UNKNOWN", "place",
+                        absl::StrCat(Shown(place), " is not the code of a commune here"));
+}
+
+absl::Status ForeignCodeInvalid(absl::string_view what) {
+  return MakeFieldError("FOREIGN_CODE_INVALID", "foreign_codes", what);
+}
+
+absl::Status ForeignCodeTaken(absl::string_view issuer) {
+  return MakeError(absl::StatusCode::kAlreadyExists, "FOREIGN_CODE_TAKEN",
+                   absl::StrCat("another dossier has this code of ", Shown(issuer)),
+                   {{"issuer", Shown(issuer)}});
+}
+
+absl::Status CompetenceUndetermined() {
+  return Precondition("COMPETENCE_UNDETERMINED",
+                      "which agency settles it is not known yet: it has to be forwarded first", {});
+}
+
+absl::Status ForwardWrong(absl::string_view what) {
+  return MakeFieldError("FORWARD_WRONG", "to_agency", what);
+}
+
+absl::Status HopsExhausted() {
+  return Precondition("HOPS_EXHAUSTED",
+                      absl::StrCat("a file changes agencies at most ", kMaxHops, " times"), {});
+}
+
+absl::Status SettledWhereAccepted() {
+  return Precondition("SETTLED_WHERE_ACCEPTED",
+                      "the settling agency accepted it itself: there is nobody to send it back to",
+                      {});
+}
+
+absl::Status ConsultationsInvalid(absl::string_view what) {
+  return MakeFieldError("CONSULTATIONS_INVALID", "consultations", what);
+}
+
+absl::Status AnswerDaysInvalid() {
+  return MakeFieldError("ANSWER_DAYS_INVALID", "answer_days",
+                        absl::StrCat("must be 1 to ", kMaxAnswerDays, ", or 0"));
+}
+
+absl::Status NotConsulted(absl::string_view agency) {
+  return Precondition("NOT_CONSULTED",
+                      absl::StrCat(Shown(agency), " was not asked, or its answer is closed"),
+                      {{"agency", Shown(agency)}});
 }
 
 absl::Status SettlingAgencyWrong(absl::string_view agency) {

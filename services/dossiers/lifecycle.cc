@@ -11,6 +11,8 @@
 namespace lgsp::dossiers {
 namespace {
 
+using lgsp::dossiers::v1::Consultation;
+
 constexpr char kHeadRole[] = "head";
 
 struct ActorName {
@@ -19,11 +21,13 @@ struct ActorName {
 };
 constexpr ActorName kActorNames[] = {
     {kIntake, "the intake agency"},
-    {kProcessing, "the settling agency when it has the file"},
+    {kProcessing, "the settling agency when it has the file, by the officer it is assigned to"},
     {kReceiver, "the settling agency until it has the file"},
     {kHead, "an officer of the settling agency with the role head"},
     {kApplicant, "the applicant, for whom the intake agency's systems speak"},
     {kSystem, "the platform itself"},
+    {kConsulted, "an agency that was asked and has not answered"},
+    {kReturnPoint, "the agency where the result is handed over"},
 };
 
 std::string NamesOf(Actors actors) {
@@ -52,6 +56,12 @@ absl::string_view CommandName(Command command) {
       return "transfer";
     case Command::kReceive:
       return "receive";
+    case Command::kForward:
+      return "forward";
+    case Command::kSendBack:
+      return "send-back";
+    case Command::kAssign:
+      return "assign";
     case Command::kStart:
       return "start";
     case Command::kWaitForPayment:
@@ -60,6 +70,10 @@ absl::string_view CommandName(Command command) {
       return "wait-for-agency";
     case Command::kEndWait:
       return "end-wait";
+    case Command::kAnswerConsultation:
+      return "answer-consultation";
+    case Command::kLapse:
+      return "lapse";
     case Command::kSign:
       return "sign";
     case Command::kReappoint:
@@ -80,19 +94,48 @@ absl::string_view CommandName(Command command) {
   return "";
 }
 
-Actors ActorsOf(const lgsp::auth::v1::Caller& caller, const Dossier& dossier) {
+bool IsHead(const lgsp::auth::v1::Caller& caller) {
+  const auto& roles = caller.officer().roles();
+  return !caller.officer().unit().empty() &&
+         std::find(roles.begin(), roles.end(), kHeadRole) != roles.end();
+}
+
+bool ActsForUnit(const lgsp::auth::v1::Caller& caller, absl::string_view agency) {
   const std::string& unit = caller.officer().unit();
-  const auto acts_for = [&](const std::string& agency) {
-    return auth::ActsFor(caller, agency) && (unit.empty() || unit == agency);
-  };
+  return auth::ActsFor(caller, agency) && (unit.empty() || unit == agency);
+}
+
+bool IsOpen(const Consultation& consultation) {
+  return !consultation.has_answer_time() && !consultation.unanswered();
+}
+
+Actors ActorsOf(const lgsp::auth::v1::Caller& caller, const Dossier& dossier) {
+  const auto acts_for = [&](const std::string& agency) { return ActsForUnit(caller, agency); };
   Actors actors = 0;
   if (acts_for(dossier.intake_agency())) actors |= kIntake | kApplicant;
+  if (acts_for(dossier.return_agency())) actors |= kReturnPoint;
+  for (const Consultation& consultation : dossier.consultations()) {
+    if (IsOpen(consultation) && acts_for(consultation.agency())) actors |= kConsulted;
+  }
   if (!acts_for(dossier.settling_agency())) return actors;
+  if (IsHead(caller)) actors |= kHead;
   const bool has_file = !dossier.has_accept_time() || dossier.has_receive_time();
-  actors |= has_file ? kProcessing : kReceiver;
-  const auto& roles = caller.officer().roles();
-  const bool head = std::find(roles.begin(), roles.end(), kHeadRole) != roles.end();
-  return head && !unit.empty() ? actors | kHead : actors;
+  if (!has_file) return actors | kReceiver;
+  const std::string& officer = caller.officer().id();
+  const bool mine = dossier.assigned_officer().empty() || officer.empty() ||
+                    officer == dossier.assigned_officer() || IsHead(caller);
+  return mine ? actors | kProcessing : actors;
+}
+
+std::vector<std::string> AgenciesOf(const Dossier& dossier) {
+  std::vector<std::string> agencies = {dossier.intake_agency(), dossier.settling_agency()};
+  if (!dossier.return_agency().empty()) agencies.push_back(dossier.return_agency());
+  for (const Consultation& consultation : dossier.consultations()) {
+    if (IsOpen(consultation)) agencies.push_back(consultation.agency());
+  }
+  std::sort(agencies.begin(), agencies.end());
+  agencies.erase(std::unique(agencies.begin(), agencies.end()), agencies.end());
+  return agencies;
 }
 
 absl::StatusOr<Dossier::State> Next(Dossier::State state, Command command, Actors actors) {

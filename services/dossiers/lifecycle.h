@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "lgsp/auth/v1/caller.pb.h"
@@ -15,7 +17,7 @@ using lgsp::dossiers::v1::Dossier;
 // what their agency's system says of them.
 using Actors = uint8_t;
 inline constexpr Actors kIntake = 1;
-// The settling agency that has the file.
+// The settling agency that has the file: by the officer it is assigned to, if it is.
 inline constexpr Actors kProcessing = 2;
 // The settling agency of a dossier that the intake accepted, before it has the file.
 inline constexpr Actors kReceiver = 32;
@@ -25,7 +27,11 @@ inline constexpr Actors kHead = 4;
 inline constexpr Actors kApplicant = 8;
 // The service itself, when a limit has passed.
 inline constexpr Actors kSystem = 16;
-inline constexpr Actors kEverybody = 63;
+// An agency that was asked in settlement and has not answered.
+inline constexpr Actors kConsulted = 64;
+// Where the result is handed over.
+inline constexpr Actors kReturnPoint = 128;
+inline constexpr Actors kEverybody = 255;
 
 enum class Command {
   // Leads to SUBMITTED, from nothing.
@@ -36,10 +42,16 @@ enum class Command {
   kAnswerSupplement,
   kTransfer,
   kReceive,
+  kForward,
+  kSendBack,
+  kAssign,
   kStart,
   kWaitForPayment,
   kWaitForAgency,
   kEndWait,
+  kAnswerConsultation,
+  // Ends the wait for agencies that did not answer in time.
+  kLapse,
   kSign,
   kReappoint,
   kComplete,
@@ -63,16 +75,22 @@ inline constexpr Step kSteps[] = {
     {Dossier::SUBMITTED, Command::kReject, kIntake | kProcessing, Dossier::REJECTED},
     {Dossier::SUBMITTED, Command::kAskSupplement, kIntake | kProcessing,
      Dossier::SUPPLEMENT_ASKED_AT_INTAKE},
+    {Dossier::SUBMITTED, Command::kForward, kIntake | kProcessing, Dossier::SUBMITTED},
+    {Dossier::SUBMITTED, Command::kAssign, kProcessing | kHead, Dossier::SUBMITTED},
     {Dossier::SUBMITTED, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
 
     {Dossier::SUPPLEMENT_ASKED_AT_INTAKE, Command::kAnswerSupplement, kApplicant,
      Dossier::SUBMITTED},
+    {Dossier::SUPPLEMENT_ASKED_AT_INTAKE, Command::kAssign, kProcessing | kHead,
+     Dossier::SUPPLEMENT_ASKED_AT_INTAKE},
     {Dossier::SUPPLEMENT_ASKED_AT_INTAKE, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
     {Dossier::SUPPLEMENT_ASKED_AT_INTAKE, Command::kExpire, kSystem, Dossier::EXPIRED},
 
     {Dossier::ACCEPTED, Command::kTransfer, kIntake, Dossier::TRANSFERRED},
     // Nothing on paper need be carried.
     {Dossier::ACCEPTED, Command::kReceive, kReceiver, Dossier::IN_PROGRESS},
+    {Dossier::ACCEPTED, Command::kForward, kIntake | kProcessing | kReceiver, Dossier::TRANSFERRED},
+    {Dossier::ACCEPTED, Command::kAssign, kProcessing | kHead, Dossier::ACCEPTED},
     {Dossier::ACCEPTED, Command::kStart, kProcessing, Dossier::IN_PROGRESS},
     {Dossier::ACCEPTED, Command::kAskSupplement, kProcessing, Dossier::SUPPLEMENT_ASKED},
     {Dossier::ACCEPTED, Command::kReappoint, kHead, Dossier::ACCEPTED},
@@ -83,8 +101,13 @@ inline constexpr Step kSteps[] = {
     {Dossier::ACCEPTED, Command::kRecount, kSystem, Dossier::ACCEPTED},
 
     {Dossier::TRANSFERRED, Command::kReceive, kReceiver, Dossier::IN_PROGRESS},
+    {Dossier::TRANSFERRED, Command::kForward, kReceiver, Dossier::TRANSFERRED},
+    {Dossier::TRANSFERRED, Command::kSendBack, kReceiver, Dossier::ACCEPTED},
     {Dossier::TRANSFERRED, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
 
+    {Dossier::IN_PROGRESS, Command::kForward, kProcessing, Dossier::TRANSFERRED},
+    {Dossier::IN_PROGRESS, Command::kSendBack, kProcessing, Dossier::ACCEPTED},
+    {Dossier::IN_PROGRESS, Command::kAssign, kProcessing | kHead, Dossier::IN_PROGRESS},
     {Dossier::IN_PROGRESS, Command::kAskSupplement, kProcessing, Dossier::SUPPLEMENT_ASKED},
     {Dossier::IN_PROGRESS, Command::kWaitForPayment, kProcessing, Dossier::WAITING_PAYMENT},
     {Dossier::IN_PROGRESS, Command::kWaitForAgency, kProcessing, Dossier::WAITING_AGENCY},
@@ -96,17 +119,22 @@ inline constexpr Step kSteps[] = {
     {Dossier::IN_PROGRESS, Command::kRecount, kSystem, Dossier::IN_PROGRESS},
 
     {Dossier::SUPPLEMENT_ASKED, Command::kAnswerSupplement, kApplicant, Dossier::IN_PROGRESS},
+    {Dossier::SUPPLEMENT_ASKED, Command::kAssign, kProcessing | kHead, Dossier::SUPPLEMENT_ASKED},
     {Dossier::SUPPLEMENT_ASKED, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
     {Dossier::SUPPLEMENT_ASKED, Command::kStop, kHead, Dossier::STOPPED},
     {Dossier::SUPPLEMENT_ASKED, Command::kExpire, kSystem, Dossier::EXPIRED},
 
     {Dossier::WAITING_PAYMENT, Command::kEndWait, kProcessing, Dossier::IN_PROGRESS},
+    {Dossier::WAITING_PAYMENT, Command::kAssign, kProcessing | kHead, Dossier::WAITING_PAYMENT},
     {Dossier::WAITING_PAYMENT, Command::kReappoint, kHead, Dossier::WAITING_PAYMENT},
     {Dossier::WAITING_PAYMENT, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
     {Dossier::WAITING_PAYMENT, Command::kStop, kHead, Dossier::STOPPED},
     {Dossier::WAITING_PAYMENT, Command::kRecount, kSystem, Dossier::WAITING_PAYMENT},
 
     {Dossier::WAITING_AGENCY, Command::kEndWait, kProcessing, Dossier::IN_PROGRESS},
+    {Dossier::WAITING_AGENCY, Command::kAnswerConsultation, kConsulted, Dossier::WAITING_AGENCY},
+    {Dossier::WAITING_AGENCY, Command::kLapse, kSystem, Dossier::IN_PROGRESS},
+    {Dossier::WAITING_AGENCY, Command::kAssign, kProcessing | kHead, Dossier::WAITING_AGENCY},
     {Dossier::WAITING_AGENCY, Command::kReappoint, kHead, Dossier::WAITING_AGENCY},
     {Dossier::WAITING_AGENCY, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
     {Dossier::WAITING_AGENCY, Command::kStop, kHead, Dossier::STOPPED},
@@ -114,12 +142,22 @@ inline constexpr Step kSteps[] = {
 
     // A decision exists: it can be neither withdrawn nor stopped (vietnam.md 0a.9).
     {Dossier::SIGNED, Command::kComplete, kProcessing, Dossier::COMPLETED},
+    {Dossier::SIGNED, Command::kAssign, kProcessing | kHead, Dossier::SIGNED},
     {Dossier::SIGNED, Command::kRecount, kSystem, Dossier::SIGNED},
-    {Dossier::COMPLETED, Command::kReturn, kIntake | kProcessing, Dossier::RETURNED},
+    {Dossier::COMPLETED, Command::kReturn, kIntake | kProcessing | kReturnPoint, Dossier::RETURNED},
 };
 
 // `accept`, `ask-supplement` …
 absl::string_view CommandName(Command command);
+
+// An officer with this role decides for his agency.
+bool IsHead(const lgsp::auth::v1::Caller& caller);
+
+// True when the calling system acts for `agency`, and its officer, if it names one, belongs to it.
+bool ActsForUnit(const lgsp::auth::v1::Caller& caller, absl::string_view agency);
+
+// Asked, and neither answered nor given up.
+bool IsOpen(const lgsp::dossiers::v1::Consultation& consultation);
 
 // In what capacities `caller` may act on a dossier: its system for the dossier's agencies, an
 // officer for his unit among them. 0: in none.
@@ -128,6 +166,10 @@ Actors ActorsOf(const lgsp::auth::v1::Caller& caller, const Dossier& dossier);
 // The state after `command` of `actors`. FAILED_PRECONDITION STATE_FORBIDS_COMMAND with what is
 // allowed them now; PERMISSION_DENIED COMMAND_NOT_YOURS with who may.
 absl::StatusOr<Dossier::State> Next(Dossier::State state, Command command, Actors actors);
+
+// Whose a dossier is: intake, settling agency, return point, and those that are asked now; sorted,
+// each once.
+std::vector<std::string> AgenciesOf(const Dossier& dossier);
 
 // The wait that has not ended, or nullptr.
 const lgsp::dossiers::v1::Wait* OpenWait(const Dossier& dossier);

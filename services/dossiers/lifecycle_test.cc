@@ -16,32 +16,41 @@ namespace lgsp::dossiers {
 namespace {
 
 // The life cycle as it was agreed, in words: state, portal's status, then `command by actors >
-// state` (i intake, p processing, r receiver, h head, a applicant, s system).
+// state` (i intake, p processing, r receiver, h head, a applicant, s system,
+// c consulted, t return point).
 constexpr absl::string_view kAgreed[] = {
     "STATE_UNSPECIFIED 0",
     "SUBMITTED 1: accept ip > ACCEPTED; reject ip > REJECTED; "
-    "ask-supplement ip > SUPPLEMENT_ASKED_AT_INTAKE; withdraw a > WITHDRAWN",
+    "ask-supplement ip > SUPPLEMENT_ASKED_AT_INTAKE; forward ip > SUBMITTED; "
+    "assign ph > SUBMITTED; withdraw a > WITHDRAWN",
     "SUPPLEMENT_ASKED_AT_INTAKE 5: answer-supplement a > SUBMITTED; withdraw a > WITHDRAWN; "
+    "assign ph > SUPPLEMENT_ASKED_AT_INTAKE; "
     "expire s > EXPIRED",
-    "ACCEPTED 2: transfer i > TRANSFERRED; receive r > IN_PROGRESS; start p > IN_PROGRESS; "
+    "ACCEPTED 2: transfer i > TRANSFERRED; receive r > IN_PROGRESS; forward ipr > TRANSFERRED; "
+    "assign ph > ACCEPTED; start p > IN_PROGRESS; "
     "ask-supplement p > SUPPLEMENT_ASKED; reappoint h > ACCEPTED; complete p > COMPLETED; "
     "withdraw a > WITHDRAWN; stop h > STOPPED; "
     "recount s > ACCEPTED",
-    "TRANSFERRED 2: receive r > IN_PROGRESS; withdraw a > WITHDRAWN",
-    "IN_PROGRESS 4: ask-supplement p > SUPPLEMENT_ASKED; wait-for-payment p > WAITING_PAYMENT; "
+    "TRANSFERRED 2: receive r > IN_PROGRESS; forward r > TRANSFERRED; send-back r > ACCEPTED; "
+    "withdraw a > WITHDRAWN",
+    "IN_PROGRESS 4: forward p > TRANSFERRED; send-back p > ACCEPTED; assign ph > IN_PROGRESS; "
+    "ask-supplement p > SUPPLEMENT_ASKED; wait-for-payment p > WAITING_PAYMENT; "
     "wait-for-agency p > WAITING_AGENCY; sign h > SIGNED; reappoint h > IN_PROGRESS; "
     "complete p > COMPLETED; withdraw a > WITHDRAWN; stop h > STOPPED; "
     "recount s > IN_PROGRESS",
-    "SUPPLEMENT_ASKED 5: answer-supplement a > IN_PROGRESS; withdraw a > WITHDRAWN; "
+    "SUPPLEMENT_ASKED 5: assign ph > SUPPLEMENT_ASKED; answer-supplement a > IN_PROGRESS; withdraw "
+    "a > WITHDRAWN; "
     "stop h > STOPPED; expire s > EXPIRED",
-    "WAITING_PAYMENT 6: end-wait p > IN_PROGRESS; reappoint h > WAITING_PAYMENT; "
+    "WAITING_PAYMENT 6: assign ph > WAITING_PAYMENT; end-wait p > IN_PROGRESS; reappoint h > "
+    "WAITING_PAYMENT; "
     "withdraw a > WITHDRAWN; stop h > STOPPED; "
     "recount s > WAITING_PAYMENT",
-    "WAITING_AGENCY 4: end-wait p > IN_PROGRESS; reappoint h > WAITING_AGENCY; "
+    "WAITING_AGENCY 4: answer-consultation c > WAITING_AGENCY; lapse s > IN_PROGRESS; "
+    "assign ph > WAITING_AGENCY; end-wait p > IN_PROGRESS; reappoint h > WAITING_AGENCY; "
     "withdraw a > WITHDRAWN; stop h > STOPPED; "
     "recount s > WAITING_AGENCY",
-    "SIGNED 4: complete p > COMPLETED; recount s > SIGNED",
-    "COMPLETED 9: return ip > RETURNED",
+    "SIGNED 4: assign ph > SIGNED; complete p > COMPLETED; recount s > SIGNED",
+    "COMPLETED 9: return ipt > RETURNED",
     "RETURNED 10",
     "REJECTED 3",
     "WITHDRAWN 7",
@@ -49,8 +58,9 @@ constexpr absl::string_view kAgreed[] = {
     "EXPIRED 8",
 };
 
-const std::map<char, Actors> kLetters = {{'i', kIntake}, {'p', kProcessing}, {'r', kReceiver},
-                                         {'h', kHead},   {'a', kApplicant},  {'s', kSystem}};
+const std::map<char, Actors> kLetters = {{'i', kIntake},    {'p', kProcessing}, {'r', kReceiver},
+                                         {'h', kHead},      {'a', kApplicant},  {'s', kSystem},
+                                         {'c', kConsulted}, {'t', kReturnPoint}};
 
 struct Way {
   Actors by = 0;
@@ -116,8 +126,8 @@ TEST_CASE("lifecycle: every state, every command, every capacity") {
     REQUIRE(Dossier::State_Parse(name, &state));
     CHECK(PortalStatus(state) == agreed.portal);
     for (const Command command : AllCommands()) {
-      for (const Actors actors :
-           {kIntake, kProcessing, kReceiver, kHead, kApplicant, kSystem, kEverybody}) {
+      for (const Actors actors : {kIntake, kProcessing, kReceiver, kHead, kApplicant, kSystem,
+                                  kConsulted, kReturnPoint, kEverybody}) {
         const std::string word(CommandName(command));
         INFO(name << " " << word << " by " << static_cast<int>(actors));
         const auto next = Next(state, command, actors);

@@ -16,6 +16,17 @@ inline constexpr int kMaxSupplementItemCharacters = 500;
 // An answer to a supplement request makes the term begin again only when it was asked for within
 // these working days of the file's receipt (Decree 61/2018 art. 19.4).
 inline constexpr int kRestartWorkingDays = 3;
+// Ways of one file between agencies.
+inline constexpr int kMaxHops = 20;
+// Agencies asked at once, and the working days they may be given.
+inline constexpr int kMaxConsultations = 10;
+inline constexpr int kMaxAnswerDays = 60;
+// Codes that others gave a dossier.
+inline constexpr int kMaxForeignCodes = 5;
+inline constexpr size_t kMaxIssuerLength = 35;
+inline constexpr size_t kMaxForeignCodeLength = 64;
+// Dossiers moved from an officer to another at one call.
+inline constexpr int kMaxMoved = 100;
 // Of one dossier, so that its history has an end too.
 inline constexpr int kMaxWaits = 100;
 // Vietnamese takes at most 5 bytes, decomposed; without a limit one character could carry any

@@ -18,6 +18,7 @@ using lgsp::dossiers::v1::Procedure;
 
 constexpr char kAll[] = "*";
 constexpr char kSupplementDays[] = "SUPPLEMENT_WORKING_DAYS";
+constexpr char kConsultationDays[] = "CONSULTATION_WORKING_DAYS";
 
 struct Choice {
   absl::string_view policy, value;
@@ -29,15 +30,17 @@ constexpr Choice kChoices[] = {
     {"SUPPLEMENT", "RESUME"},      {"PAYMENT_WAIT", "COUNTED"},  {"PAYMENT_WAIT", "TAKEN_OUT"},
     {"AGENCY_WAIT", "COUNTED"},    {"AGENCY_WAIT", "TAKEN_OUT"}, {"CLOCK_START", "RECEIPT"},
     {"CLOCK_START", "ACCEPTANCE"}, {"IN_FORCE", "YES"},          {"IN_FORCE", "NO"},
-    {"SIGNATURE", "OPTIONAL"},     {"SIGNATURE", "REQUIRED"},
+    {"SIGNATURE", "OPTIONAL"},     {"SIGNATURE", "REQUIRED"},    {"INTAKE", "PROVINCE"},
+    {"INTAKE", "NATIONWIDE"},      {"RESULT", "LATER"},          {"RESULT", "IMMEDIATE"},
+    {"ASSURANCE", "LOW"},          {"ASSURANCE", "SUBSTANTIAL"}, {"ASSURANCE", "HIGH"},
 };
 
-// Of SUPPLEMENT_WORKING_DAYS.
+// Of SUPPLEMENT_WORKING_DAYS and CONSULTATION_WORKING_DAYS.
 constexpr int kMaxWorkingDays = 60;
 
 bool IsKnown(absl::string_view policy, absl::string_view value) {
   int days = 0;
-  if (policy == kSupplementDays) {
+  if (policy == kSupplementDays || policy == kConsultationDays) {
     return absl::SimpleAtoi(value, &days) && days > 0 && days <= kMaxWorkingDays;
   }
   const auto fits = [&](const Choice& c) { return c.policy == policy && c.value == value; };
@@ -104,6 +107,11 @@ ProcedurePolicies ReadPolicies(const Procedure& procedure) {
   if (const absl::string_view days = value(kSupplementDays); !days.empty()) {
     (void)absl::SimpleAtoi(days, &policies.supplement_working_days);
   }
+  if (const absl::string_view days = value(kConsultationDays); !days.empty()) {
+    (void)absl::SimpleAtoi(days, &policies.consultation_working_days);
+  }
+  policies.nationwide_intake = value("INTAKE") == "NATIONWIDE";
+  policies.immediate_result = value("RESULT") == "IMMEDIATE";
   policies.signature_required = value("SIGNATURE") == "REQUIRED";
   policies.payment_stops_clock = value("PAYMENT_WAIT") == "TAKEN_OUT";
   policies.agency_stops_clock = value("AGENCY_WAIT") == "TAKEN_OUT";

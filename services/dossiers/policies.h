@@ -18,6 +18,13 @@ namespace lgsp::dossiers {
 struct ProcedurePolicies {
   // New dossiers are taken.
   bool in_force = true;
+  // On the list of procedures that agencies of other provinces take in (Decree 309/2026 art. 7.2);
+  // within the province every commune and the service centre do.
+  bool nationwide_intake = false;
+  // Settled while the applicant waits: taken in only where it is settled.
+  bool immediate_result = false;
+  // For the answers of agencies that are asked, where the one who asks does not say.
+  int consultation_working_days = 5;
   CutOff cut_off = CutOff::kNone;
   // Accepted by another agency: the clock begins when the settling agency has the file; else with
   // the acceptance.

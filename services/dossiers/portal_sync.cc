@@ -12,6 +12,7 @@
 namespace lgsp::dossiers {
 namespace {
 
+using lgsp::dossiers::v1::DayRun;
 using lgsp::dossiers::v1::PortalSync;
 using lgsp::dossiers::v1::Transition;
 using lgsp::dossiers::v1::Wait;
@@ -76,7 +77,7 @@ std::string AgencyName(const Catalogue& catalogue, const std::string& code) {
 std::string RemarkOf(const Dossier& dossier) {
   if (!dossier.reject_reason().empty()) return dossier.reject_reason();
   if (!dossier.close_reason().empty()) return dossier.close_reason();
-  if (const Wait* wait = OpenWait(dossier); wait != nullptr && wait->has_answer_deadline()) {
+  if (const Wait* wait = OpenWait(dossier); wait != nullptr && wait->kind() == DayRun::SUPPLEMENT) {
     return absl::StrCat(
         "Bổ sung trước ",
         absl::FormatTime("%H:%M ngày %d/%m/%Y", ToTime(wait->answer_deadline()), VietnamZone()),
@@ -145,9 +146,9 @@ SyncDossierRequest ToPortal(const Catalogue& catalogue, const Dossier& dossier,
       row->mutable_time()->set_nanos(0);
     }
     last_second = row->time().seconds();
-    row->set_actor(transition.officer().empty() ? dossier.settling_agency() : transition.officer());
-    row->set_unit(AgencyName(
-        catalogue, transition.unit().empty() ? dossier.settling_agency() : transition.unit()));
+    const std::string& whose = transition.settling_agency();
+    row->set_actor(transition.officer().empty() ? whose : transition.officer());
+    row->set_unit(AgencyName(catalogue, transition.unit().empty() ? whose : transition.unit()));
     row->set_content(std::string(StepText(transition.state())));
   }
   return request;

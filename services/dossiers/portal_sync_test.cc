@@ -40,6 +40,7 @@ Transition Step(Dossier::State state, int64_t seconds, absl::string_view officer
   transition.mutable_time()->set_seconds(seconds);
   transition.set_officer(std::string(officer));
   transition.set_unit(std::string(unit));
+  transition.set_settling_agency("H12.04");
   return transition;
 }
 
@@ -150,6 +151,7 @@ TEST_CASE("portal: the applicant reads there what to supply until when, and why 
   items.add_items("Bản sao giấy chứng nhận");
   items.add_items("Đơn có chữ ký");
   auto& wait = *dossier.add_waits();
+  wait.set_kind(lgsp::dossiers::v1::DayRun::SUPPLEMENT);
   wait.mutable_answer_deadline()->set_seconds(
       absl::ToUnixSeconds(absl::FromCivil(absl::CivilMinute(2026, 11, 23, 17, 0), VietnamZone())));
   CHECK(ToPortal(TheCatalogue(), dossier, {}).remark() ==
@@ -204,8 +206,8 @@ class PortalFixture {
       *loaded_.dossier.mutable_accept_time() = ToTimestamp(clock_.CivilNow());
     const absl::Status status = test_.db->Run([&](sql::Transaction& tx) -> absl::Status {
       RETURN_IF_ERROR(test_.store.Update(tx, loaded_));
-      RETURN_IF_ERROR(
-          test_.store.AddTransition(tx, loaded_.dossier, clock_.CivilNow(), CallerOf("H12.04")));
+      RETURN_IF_ERROR(test_.store.AddTransition(tx, loaded_.dossier, "any", clock_.CivilNow(),
+                                                CallerOf("H12.04")));
       return OrderPortalSync(tx, TheCatalogue(), test_.store, loaded_, clock_);
     });
     INFO(status);

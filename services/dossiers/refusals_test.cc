@@ -156,7 +156,8 @@ const std::set<std::string>& NotAnswered() {
                                               "AGENCY_WAIT",
                                               "PAYMENT_WAIT",
                                               "TAKEN_OUT",
-                                              "SUPPLEMENT_WORKING_DAYS"};
+                                              "SUPPLEMENT_WORKING_DAYS",
+                                              "CONSULTATION_WORKING_DAYS"};
   return words;
 }
 
@@ -207,9 +208,9 @@ TEST_CASE("refusals: every reason stands in the proto's comments, and none that 
   }
   // The other way round: a reason in a comment is one that we answer.
   const std::set<std::string> codes = {
-      "NOT_FOUND",         "INVALID_ARGUMENT",  "FAILED_PRECONDITION",
-      "PERMISSION_DENIED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED",
-      "DATA_LOSS",         "OTHER_AGENCY",      "BY_COUNCIL"};
+      "NOT_FOUND",         "INVALID_ARGUMENT",   "FAILED_PRECONDITION", "PERMISSION_DENIED",
+      "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "DATA_LOSS",           "OTHER_AGENCY",
+      "BY_COUNCIL",        "ALREADY_EXISTS"};
   const std::regex comment("//[^\n]*");
   for (std::sregex_iterator it(proto.begin(), proto.end(), comment), end; it != end; ++it) {
     const std::string text = it->str();

@@ -85,8 +85,8 @@ absl::Status Serve(const std::string& config_file) {
     feed.Notify();
     portal->Wake();
   };
-  const durable::PeriodicJob expiry("overdue answers", kExpiryInterval,
-                                    [&] { return changes.ExpireSupplements(*db, committed); });
+  const durable::PeriodicJob expiry("overdue waits", kExpiryInterval,
+                                    [&] { return changes.EndOverdueWaits(*db, committed); });
   // The calendar changes with a start only.
   bool recounted = false;
   std::string after;

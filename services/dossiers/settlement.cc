@@ -8,6 +8,7 @@
 #include "libs/clock/clock.h"
 #include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
+#include "services/dossiers/consultation.h"
 #include "services/dossiers/due_decision.h"
 #include "services/dossiers/errors.h"
 #include "services/dossiers/limits.h"
@@ -29,17 +30,6 @@ using lgsp::dossiers::v1::WithdrawDossierRequest;
 // What the applicant reads of a dossier that the platform closed.
 constexpr char kNoAnswer[] = "Người nộp không bổ sung hồ sơ trong thời hạn yêu cầu";
 
-// Changes a copy, which replaces the dossier only when nothing was wrong.
-template <typename Change>
-absl::Status Apply(const Situation& situation, Command command, Dossier& dossier, Change change) {
-  ASSIGN_OR_RETURN(const Dossier::State next, Next(dossier.state(), command, situation.actors));
-  Dossier changed = dossier;
-  RETURN_IF_ERROR(change(changed));
-  Advance(next, changed);
-  dossier.Swap(&changed);
-  return absl::OkStatus();
-}
-
 void BeginWaiting(const Situation& situation, DayRun::Kind kind, bool clock_stands,
                   Dossier& dossier) {
   Wait& wait = *dossier.add_waits();
@@ -53,6 +43,14 @@ void BeginWaiting(const Situation& situation, DayRun::Kind kind, bool clock_stan
 void EndWaiting(const Situation& situation, Dossier& dossier) {
   if (OpenWait(dossier) == nullptr) return;
   *dossier.mutable_waits()->rbegin()->mutable_end_time() = ToTimestamp(situation.now);
+  CloseConsultations(dossier);
+}
+
+// Settlement goes on after a wait for a payment or for others.
+absl::Status GoOn(const Situation& situation, Dossier& dossier) {
+  EndWaiting(situation, dossier);
+  return dossier.waits().rbegin()->clock_stands() ? ResumeClock(situation, dossier)
+                                                  : absl::OkStatus();
 }
 
 // Once before acceptance, once after it (Decree 61/2018 art. 17: everything at once).
@@ -91,7 +89,8 @@ absl::Status DecideAskSupplement(const Situation& situation, const AskSupplement
   return Apply(situation, Command::kAskSupplement, dossier, [&](Dossier& d) -> absl::Status {
     ASSIGN_OR_RETURN(SupplementItems items, CleanItems(request));
     if (WasAskedInThisStage(d)) return SupplementAskedAlready();
-    ASSIGN_OR_RETURN(const absl::Time deadline, AnswerDeadline(situation, d));
+    const int days = situation.catalogue.PoliciesOf(d).supplement_working_days;
+    ASSIGN_OR_RETURN(const absl::Time deadline, AnswerDeadline(situation, days, d));
     BeginWaiting(situation, DayRun::SUPPLEMENT, d.has_accept_time(), d);
     *d.mutable_waits()->rbegin()->mutable_answer_deadline() = ToTimestamp(deadline);
     *d.add_supplements() = std::move(items);
@@ -105,20 +104,6 @@ absl::Status DecideAnswerSupplement(const Situation& situation, Dossier& dossier
     if (!d.has_accept_time()) return absl::OkStatus();
     return AnswerRestartsClock(situation, d) ? RestartClock(situation, d)
                                              : ResumeClock(situation, d);
-  });
-}
-
-absl::Status DecideTransfer(const Situation& situation, Dossier& dossier) {
-  return Apply(situation, Command::kTransfer, dossier, [&](Dossier& d) -> absl::Status {
-    return d.has_receive_time() ? FileReceivedAlready() : absl::OkStatus();
-  });
-}
-
-absl::Status DecideReceive(const Situation& situation, Dossier& dossier) {
-  return Apply(situation, Command::kReceive, dossier, [&](Dossier& d) {
-    *d.mutable_receive_time() = ToTimestamp(situation.now);
-    const ProcedurePolicies policies = situation.catalogue.PoliciesOf(d);
-    return policies.clock_starts_at_receipt ? RestartClock(situation, d) : absl::OkStatus();
   });
 }
 
@@ -136,15 +121,17 @@ absl::Status DecideBeginWait(const Situation& situation, const BeginWaitRequest&
     const ProcedurePolicies policies = situation.catalogue.PoliciesOf(d);
     BeginWaiting(situation, request.kind(),
                  payment ? policies.payment_stops_clock : policies.agency_stops_clock, d);
-    return absl::OkStatus();
+    return AskAgencies(situation, request, d);
   });
 }
 
 absl::Status DecideEndWait(const Situation& situation, Dossier& dossier) {
-  return Apply(situation, Command::kEndWait, dossier, [&](Dossier& d) {
-    EndWaiting(situation, d);
-    return d.waits().rbegin()->clock_stands() ? ResumeClock(situation, d) : absl::OkStatus();
-  });
+  return Apply(situation, Command::kEndWait, dossier,
+               [&](Dossier& d) { return GoOn(situation, d); });
+}
+
+absl::Status DecideLapse(const Situation& situation, Dossier& dossier) {
+  return Apply(situation, Command::kLapse, dossier, [&](Dossier& d) { return GoOn(situation, d); });
 }
 
 absl::Status DecideSign(const Situation& situation, Dossier& dossier) {

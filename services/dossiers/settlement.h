@@ -13,13 +13,13 @@ absl::Status DecideAskSupplement(const Situation& situation,
                                  lgsp::dossiers::v1::Dossier& dossier);
 absl::Status DecideAnswerSupplement(const Situation& situation,
                                     lgsp::dossiers::v1::Dossier& dossier);
-absl::Status DecideTransfer(const Situation& situation, lgsp::dossiers::v1::Dossier& dossier);
-absl::Status DecideReceive(const Situation& situation, lgsp::dossiers::v1::Dossier& dossier);
 absl::Status DecideStart(const Situation& situation, lgsp::dossiers::v1::Dossier& dossier);
 absl::Status DecideBeginWait(const Situation& situation,
                              const lgsp::dossiers::v1::BeginWaitRequest& request,
                              lgsp::dossiers::v1::Dossier& dossier);
 absl::Status DecideEndWait(const Situation& situation, lgsp::dossiers::v1::Dossier& dossier);
+// By the platform itself, when the answers of other agencies are overdue.
+absl::Status DecideLapse(const Situation& situation, lgsp::dossiers::v1::Dossier& dossier);
 absl::Status DecideSign(const Situation& situation, lgsp::dossiers::v1::Dossier& dossier);
 absl::Status DecideReappoint(const Situation& situation,
                              const lgsp::dossiers::v1::ReappointDossierRequest& request,

@@ -14,6 +14,7 @@
 #include "libs/testing/files.h"
 #include "services/dossiers/limits.h"
 #include "services/dossiers/oracle_test.h"
+#include "services/dossiers/routing.h"
 #include "services/dossiers/service_test.h"
 
 namespace lgsp::dossiers {
@@ -432,11 +433,11 @@ TEST_CASE("service: without an answer in time a dossier is closed, once, by the 
   service.clock().Advance(deadline - service.clock().CivilNow());
   int told = 0;
   const auto committed = [&] { ++told; };
-  REQUIRE(service.changes().ExpireSupplements(db, committed).ok());
+  REQUIRE(service.changes().EndOverdueWaits(db, committed).ok());
   CHECK(told == 0);
   service.clock().Advance(absl::Seconds(1));
   for (int i = 0; i < 2; ++i) {
-    REQUIRE(service.changes().ExpireSupplements(db, committed).ok());
+    REQUIRE(service.changes().EndOverdueWaits(db, committed).ok());
     CHECK(told == 1);
   }
   const auto expired = service.Get(asked.name());
@@ -501,7 +502,7 @@ TEST_CASE("service: one that cannot be closed does not come first for ever") {
   };
   service.clock().Advance(absl::Hours(24 * 30));
   REQUIRE(first() == 1);
-  REQUIRE(service.changes().ExpireSupplements(db, [] {}).ok());
+  REQUIRE(service.changes().EndOverdueWaits(db, [] {}).ok());
   CHECK(first() == 0);
   service.clock().Advance(kExpiryAgain + absl::Seconds(1));
   CHECK(first() == 1);

@@ -9,11 +9,22 @@ CREATE TABLE dossiers (
   procedure_code TEXT NOT NULL,
   intake_agency TEXT NOT NULL,
   settling_agency TEXT NOT NULL,
+  -- Who has it, while it is open; else empty.
+  officer TEXT NOT NULL,
   submit_time BIGINT NOT NULL,
   body BYTES NOT NULL,
   sealed BYTES NOT NULL
 );
 CREATE UNIQUE INDEX dossiers_code ON dossiers (code);
+CREATE INDEX dossiers_officer ON dossiers (settling_agency, officer, name) WHERE officer <> '';
+
+-- What others call a dossier.
+CREATE TABLE foreign_codes (
+  issuer TEXT NOT NULL,
+  code TEXT NOT NULL,
+  dossier TEXT NOT NULL,
+  PRIMARY KEY (issuer, code)
+);
 
 -- Whose a dossier is: one row for each agency concerned. Names sort by time of submission (UUIDv7).
 CREATE TABLE dossier_agencies (
@@ -27,6 +38,9 @@ CREATE TABLE transitions (
   dossier TEXT NOT NULL,
   revision BIGINT NOT NULL,
   state SMALLINT NOT NULL,
+  command TEXT NOT NULL,
+  -- Whose it was after it.
+  settling_agency TEXT NOT NULL,
   time BIGINT NOT NULL,
   system TEXT NOT NULL,
   officer TEXT NOT NULL,
@@ -34,7 +48,7 @@ CREATE TABLE transitions (
   PRIMARY KEY (dossier, revision)
 );
 
--- Until when applicants have to answer a supplement request; civil time.
+-- Until when applicants have to answer a supplement request, and agencies what they were asked; civil time.
 CREATE TABLE answer_deadlines (
   dossier TEXT NOT NULL PRIMARY KEY,
   deadline BIGINT NOT NULL

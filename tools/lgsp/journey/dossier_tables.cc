@@ -96,9 +96,11 @@ absl::StatusOr<Counts> DossierTables::CountTransitions() const {
   RETURN_IF_ERROR(database_->Read([&](sql::Transaction& tx) -> absl::Status {
     ASSIGN_OR_RETURN(
         const sql::Result result,
-        tx.Execute("SELECT d.settling_agency, t.state, (t.time + :offset) / :day, COUNT(*) "
-                   "FROM transitions t JOIN dossiers d ON d.name = t.dossier "
-                   "GROUP BY d.settling_agency, t.state, (t.time + :offset) / :day",
+        // A dossier that is forwarded or assigned stays in its state.
+        tx.Execute("SELECT settling_agency, state, (time + :offset) / :day, COUNT(*) "
+                   "FROM transitions WHERE command NOT IN ('assign', 'forward', 'send-back', "
+                   "'recount', 'reappoint', 'answer-consultation') "
+                   "GROUP BY settling_agency, state, (time + :offset) / :day",
                    {{"offset", absl::ToInt64Microseconds(kVietnamOffset)},
                     {"day", absl::ToInt64Microseconds(kDay)}}));
     for (const sql::Row& row : result.rows) {

@@ -20,6 +20,7 @@ using Channel = dossiers::v1::Dossier::Channel;
 
 constexpr char kProceduresFile[] = "tthc.csv";
 constexpr char kTermsFile[] = "tthc_terms.csv";
+constexpr char kCompetencesFile[] = "competences.csv";
 constexpr char kAgenciesFile[] = "camau_agencies.csv";
 constexpr char kDaysFile[] = "vn_civil_service_days_2021_2027.csv";
 
@@ -44,13 +45,23 @@ Channel ParseChannel(absl::string_view name) {
   return channel;
 }
 
+// Level and field of those whose agency is not simply the department of the field.
+absl::StatusOr<std::set<std::pair<std::string, std::string>>> ReadExceptions(
+    absl::string_view folder) {
+  ASSIGN_OR_RETURN(const Rows rows, ReadTable(folder, kCompetencesFile, {"level", "field"}));
+  std::set<std::pair<std::string, std::string>> exceptions;
+  for (const auto& row : rows) exceptions.emplace(row[0], row[1]);
+  return exceptions;
+}
+
 absl::StatusOr<std::vector<Procedure>> ReadProcedures(absl::string_view folder) {
+  ASSIGN_OR_RETURN(const auto exceptions, ReadExceptions(folder));
   ASSIGN_OR_RETURN(const Rows rows, ReadTable(folder, kProceduresFile,
                                               {"code", "level", "scope", "sector_agency",
-                                               "applicants", "channels"}));
+                                               "applicants", "channels", "field"}));
   std::vector<Procedure> procedures;
   for (const auto& row : rows) {
-    if (row[2] != "HERE") continue;
+    if (row[2] != "HERE" || exceptions.contains({row[1], row[6]})) continue;
     Procedure procedure;
     procedure.code = row[0];
     procedure.of_commune = row[1] == "Xã";

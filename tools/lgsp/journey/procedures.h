@@ -23,7 +23,7 @@ struct Term {
   std::string unit;
 };
 
-// A procedure of scope HERE.
+// A procedure of scope HERE of which level and field say who settles it.
 struct Procedure {
   std::string code;
   // Level Xã: a commune settles it; else the department `sector_agency`.
