@@ -2,14 +2,13 @@
 
 #include <algorithm>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "libs/auth/auth.h"
 #include "libs/clock/clock.h"
 #include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
 #include "libs/text/text.h"
+#include "services/dossiers/applicants.h"
 #include "services/dossiers/due_decision.h"
 #include "services/dossiers/errors.h"
 #include "services/dossiers/lifecycle.h"
@@ -21,52 +20,8 @@ namespace {
 
 using lgsp::auth::v1::Caller;
 using lgsp::dossiers::v1::AcceptDossierRequest;
-using lgsp::dossiers::v1::Applicant;
 using lgsp::dossiers::v1::RejectDossierRequest;
 using lgsp::dossiers::v1::SubmitDossierRequest;
-
-absl::Status CheckContact(const Applicant& applicant) {
-  if (!applicant.phone().empty()) {
-    const std::string digits =
-        applicant.phone().substr(absl::StartsWith(applicant.phone(), "+") ? 1 : 0);
-    const auto size = static_cast<int>(digits.size());
-    if (size < kMinPhoneDigits || size > kMaxPhoneDigits ||
-        !std::all_of(digits.begin(), digits.end(), absl::ascii_isdigit)) {
-      return MakeFieldError("PHONE_INVALID", "applicant.phone", "must be 8 to 15 digits");
-    }
-  }
-  if (!applicant.email().empty()) {
-    const size_t at = applicant.email().find('@');
-    const bool plain = std::all_of(applicant.email().begin(), applicant.email().end(),
-                                   [](char c) { return c > ' ' && c < 0x7f; });
-    if (!plain || at == 0 || at == std::string::npos || at + 1 == applicant.email().size() ||
-        applicant.email().size() > kMaxEmailLength) {
-      return MakeFieldError("EMAIL_INVALID", "applicant.email", "must be name@domain in ASCII");
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Applicant> CleanApplicant(const Applicant& given) {
-  Applicant applicant = given;
-  // Nobody has checked what they hold, or how much of it.
-  applicant.DiscardUnknownFields();
-  if (!Applicant::Kind_IsValid(given.kind()) || given.kind() == Applicant::KIND_UNSPECIFIED) {
-    return MakeFieldError("APPLICANT_KIND_INVALID", "applicant.kind", "must be one of the kinds");
-  }
-  ASSIGN_OR_RETURN(*applicant.mutable_full_name(),
-                   CleanText("applicant.full_name", given.full_name(), 1, kMaxNameCharacters));
-  if (given.kind() == Applicant::CITIZEN) {
-    RETURN_IF_ERROR(text::CheckPersonalId("applicant.id_number", given.id_number()));
-  } else if (given.id_number().empty() || given.id_number().size() > kMaxIdNumberLength ||
-             !std::all_of(given.id_number().begin(), given.id_number().end(),
-                          [](char c) { return absl::ascii_isalnum(c) || c == '-'; })) {
-    return MakeFieldError("ID_NUMBER_INVALID", "applicant.id_number",
-                          "must be 1 to 20 letters, digits and hyphens");
-  }
-  RETURN_IF_ERROR(CheckContact(applicant));
-  return applicant;
-}
 
 }  // namespace
 
@@ -110,7 +65,11 @@ absl::StatusOr<Dossier> DecideSubmit(const Catalogue& catalogue, const Caller& c
   if (!Offers(*procedure, request.channel())) return ChannelNotOffered(*procedure);
   Dossier dossier;
   RETURN_IF_ERROR(RouteSubmission(catalogue, caller, request, *procedure, now, dossier));
-  ASSIGN_OR_RETURN(*dossier.mutable_applicant(), CleanApplicant(request.applicant()));
+  ASSIGN_OR_RETURN(*dossier.mutable_applicant(), CleanApplicant(request.applicant(), now));
+  if (request.has_assistance()) {
+    ASSIGN_OR_RETURN(*dossier.mutable_assistance(),
+                     CleanAssistance(request.assistance(), caller, now));
+  }
   ASSIGN_OR_RETURN(*dossier.mutable_subject(),
                    CleanText("subject", request.subject(), 0, kMaxSubjectCharacters));
   dossier.set_state(Dossier::SUBMITTED);

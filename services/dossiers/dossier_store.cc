@@ -52,6 +52,11 @@ Dossier TakePersonal(Dossier& dossier) {
     one.clear_question();
     one.clear_answer();
   }
+  if (dossier.assistance().has_relative()) {
+    personal.mutable_assistance()->mutable_relative()->Swap(
+        dossier.mutable_assistance()->mutable_relative());
+    dossier.mutable_assistance()->clear_relative();
+  }
   if (dossier.has_reappointment()) {
     personal.mutable_reappointment()->set_reason(dossier.reappointment().reason());
     dossier.mutable_reappointment()->clear_reason();

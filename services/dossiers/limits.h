@@ -36,6 +36,13 @@ inline constexpr int kMaxIdNumberLength = 20;
 inline constexpr int kMinPhoneDigits = 8;
 inline constexpr int kMaxPhoneDigits = 15;
 inline constexpr int kMaxEmailLength = 254;
+inline constexpr size_t kOldIdDigits = 9;
+inline constexpr int kEarliestBirthYear = 1850;
+inline constexpr int kMaxAuthorisations = 10;
+// Owners of one plot, heirs of one person.
+inline constexpr int kMaxCoApplicants = 50;
+// A consent may be this far in the future by the helper's clock.
+inline constexpr absl::Duration kClockTolerance = absl::Minutes(5);
 // Longer codes of procedures and agencies do not exist.
 inline constexpr size_t kMaxCodeLength = 32;
 
