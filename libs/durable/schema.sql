@@ -18,6 +18,7 @@ CREATE TABLE request_records (
   PRIMARY KEY (caller, request_id)
 );
 CREATE INDEX request_records_expire ON request_records (expire_time);
+CREATE INDEX request_records_subject ON request_records (subject);
 
 -- Outward calls that were decided on. `request` is sealed with the subject's key. create_time is civil time;
 -- next_attempt_time and claimed_until are security time, 0: at once, not claimed; the greatest BIGINT as

@@ -1,13 +1,23 @@
 #include "libs/durable/subject_keys.h"
 
+#include <utility>
+
+#include "libs/log/log.h"
 #include "libs/status/status.h"
 
 namespace lgsp::durable {
 
+absl::StatusOr<std::unique_ptr<SubjectKeys>> SubjectKeys::FromFile(std::string path) {
+  ASSIGN_OR_RETURN(keys::KeyRing ring, keys::KeyRing::FromFile(path));
+  auto subject_keys = std::make_unique<SubjectKeys>(std::move(ring));
+  subject_keys->path_ = std::move(path);
+  return subject_keys;
+}
+
 absl::StatusOr<keys::DataKey> SubjectKeys::Create(sql::Transaction& tx,
                                                   absl::string_view subject) const {
   keys::DataKey key = keys::KeyRing::NewDataKey();
-  keys::WrappedKey wrapped = ring_.Wrap(key, subject);
+  keys::WrappedKey wrapped = ring()->Wrap(key, subject);
   RETURN_IF_ERROR(
       tx.Execute(
             "INSERT INTO data_keys (subject, kek_id, sealed) VALUES (:subject, :kek_id, :sealed)",
@@ -27,7 +37,76 @@ absl::StatusOr<keys::DataKey> SubjectKeys::Get(sql::Transaction& tx,
     return MakeError(absl::StatusCode::kNotFound, "DATA_KEY_ERASED",
                      "the personal data of this subject was erased", {{"subject", subject}});
   }
-  return ring_.Unwrap({found.rows[0].Text(0), found.rows[0].Blob(1)}, subject);
+  const keys::WrappedKey wrapped{found.rows[0].Text(0), found.rows[0].Blob(1)};
+  if (!ring()->Has(wrapped.kek_id) && !path_.empty()) RETURN_IF_ERROR(Reload().status());
+  return ring()->Unwrap(wrapped, subject);
+}
+
+absl::Status SubjectKeys::Erase(sql::Transaction& tx, absl::string_view subject) const {
+  RETURN_IF_ERROR(
+      tx.Execute("DELETE FROM request_records WHERE subject = :subject", {{"subject", subject}})
+          .status());
+  return tx.Execute("DELETE FROM data_keys WHERE subject = :subject", {{"subject", subject}})
+      .status();
+}
+
+absl::StatusOr<bool> SubjectKeys::Reload() const {
+  if (path_.empty()) return false;
+  ASSIGN_OR_RETURN(keys::KeyRing read, keys::KeyRing::FromFile(path_));
+  auto newer = std::make_shared<const keys::KeyRing>(std::move(read));
+  absl::MutexLock lock(&mutex_);
+  const bool other = newer->newest() != ring_->newest();
+  ring_ = std::move(newer);
+  return other;
+}
+
+absl::Status SubjectKeys::RewrapOne(sql::Transaction& tx, const keys::KeyRing& ring,
+                                    const std::string& subject, const keys::WrappedKey& old) const {
+  ASSIGN_OR_RETURN(const keys::DataKey key, ring.Unwrap(old, subject));
+  keys::WrappedKey wrapped = ring.Wrap(key, subject);
+  return tx
+      .Execute(
+          "UPDATE data_keys SET kek_id = :kek_id, sealed = :sealed "
+          "WHERE subject = :subject AND kek_id = :old",
+          {{"kek_id", wrapped.kek_id},
+           {"sealed", sql::Bytes{std::move(wrapped.sealed)}},
+           {"subject", subject},
+           {"old", old.kek_id}})
+      .status();
+}
+
+absl::Status SubjectKeys::Rewrap(sql::Database& db, std::string& after) const {
+  const auto ring = this->ring();
+  std::string last;
+  RETURN_IF_ERROR(db.Run([&](sql::Transaction& tx) -> absl::Status {
+    last.clear();
+    ASSIGN_OR_RETURN(const sql::Result found,
+                     tx.Execute("SELECT subject, kek_id, sealed FROM data_keys "
+                                "WHERE subject > :after ORDER BY subject LIMIT :limit",
+                                {{"after", after}, {"limit", kRewrapBatch}}));
+    for (const sql::Row& row : found.rows) {
+      if (row.Text(1) == ring->newest()) continue;
+      RETURN_IF_ERROR(RewrapOne(tx, *ring, row.Text(0), {row.Text(1), row.Blob(2)}));
+    }
+    if (static_cast<int>(found.rows.size()) == kRewrapBatch) last = found.rows.back().Text(0);
+    return absl::OkStatus();
+  }));
+  after = last;
+  return absl::OkStatus();
+}
+
+absl::Status KeyRotation::Step() {
+  if (!walking_) {
+    ASSIGN_OR_RETURN(walking_, subject_keys_->Reload());
+    if (!walking_) return absl::OkStatus();
+    log::Info("a newer key-encryption key: all data keys are wrapped anew", {});
+    after_.clear();
+  }
+  RETURN_IF_ERROR(subject_keys_->Rewrap(*db_, after_));
+  if (!after_.empty()) return absl::OkStatus();
+  walking_ = false;
+  log::Info("all data keys are wrapped with the newest key-encryption key", {});
+  return absl::OkStatus();
 }
 
 }  // namespace lgsp::durable

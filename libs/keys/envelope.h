@@ -40,6 +40,10 @@ class KeyRing {
   // FAILED_PRECONDITION KEK_UNKNOWN, DATA_LOSS SEALED_DATA_INVALID.
   absl::StatusOr<DataKey> Unwrap(const WrappedKey& wrapped, absl::string_view subject) const;
 
+  // The id of the key that wraps.
+  const std::string& newest() const { return newest_; }
+  bool Has(absl::string_view kek_id) const { return keys_.contains(std::string(kek_id)); }
+
   static DataKey NewDataKey();
 
  private:

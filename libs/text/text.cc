@@ -138,6 +138,15 @@ std::string Fold(absl::string_view text) {
   return FromIcu(out);
 }
 
+std::string FoldCase(absl::string_view text) {
+  UErrorCode code = U_ZERO_ERROR;
+  icu::UnicodeString wide = ToIcu(text);
+  wide.foldCase();
+  const icu::UnicodeString composed = Nfc().normalize(wide, code);
+  CheckIcu(code);
+  return FromIcu(composed);
+}
+
 absl::Status CheckPersonalId(absl::string_view field, absl::string_view id) {
   bool digits = id.size() == kPersonalIdDigits;
   for (const char c : id) digits = digits && absl::ascii_isdigit(c);

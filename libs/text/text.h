@@ -27,6 +27,9 @@ std::string Truncate(absl::string_view text, int max_characters);
 // Search key: lower case, without marks, `đ` as `d`. Different people can have one key.
 std::string Fold(absl::string_view text);
 
+// Match key that keeps the marks: NFC, without the difference of capitals.
+std::string FoldCase(absl::string_view text);
+
 // The 12-digit personal ID number (Circular 07/2016/TT-BCA): digits only; the first three are a
 // province of birth registration as of before 2025 (merged ones stay valid) or a country (from 097
 // on, assumed); the 4th a century and sex. No check digit exists. INVALID_ARGUMENT

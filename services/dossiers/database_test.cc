@@ -8,7 +8,6 @@
 #include "libs/clock/clock.h"
 #include "libs/status/status.h"
 #include "services/dossiers/decisions.h"
-#include "services/dossiers/lifecycle.h"
 #include "services/dossiers/migrations.h"
 #include "services/dossiers/samples_test.h"
 
@@ -17,14 +16,14 @@ namespace lgsp::dossiers {
 using lgsp::dossiers::v1::Dossier;
 
 TestStore::TestStore(sql::Database::Engine engine)
-    : db(engine), keys(testing::NewKeyRing()), store(&keys) {
+    : db(engine), keys(testing::NewKeyRing()), store(&keys, &persons) {
   const absl::Status migrated = db->Migrate(Migrations());
   INFO(migrated);
   REQUIRE(migrated.ok());
 }
 
 LoadedDossier TestStore::Insert(const Dossier& dossier) {
-  LoadedDossier loaded{dossier, {}, AgenciesOf(dossier)};
+  LoadedDossier loaded{dossier, {}, ListRowsOf(dossier)};
   const absl::Status status = db->Run([&](sql::Transaction& tx) -> absl::Status {
     ASSIGN_OR_RETURN(loaded.key, store.Insert(tx, dossier));
     return store.AddTransition(tx, dossier, "submit", ToTime(dossier.submit_time()),

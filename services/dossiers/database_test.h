@@ -29,6 +29,7 @@ class TestStore {
 
   sql::TestDatabase db;
   const durable::SubjectKeys keys;
+  const PersonIndex persons{lgsp::keys::BlindIndex(std::string(32, 'i'))};
   const DossierStore store;
 };
 

@@ -32,6 +32,11 @@ absl::Status DossierChanges::Save(sql::Transaction& tx, Command command, const C
                                   absl::string_view traceparent, absl::Time now,
                                   LoadedDossier& loaded) const {
   const Dossier& dossier = loaded.dossier;
+  if (command == Command::kErase) {
+    RETURN_IF_ERROR(store_.Erase(tx, loaded));
+    RETURN_IF_ERROR(store_.AddTransition(tx, dossier, CommandName(command), now, caller));
+    return Tell(tx, command, traceparent, now, loaded);
+  }
   if (command == Command::kSubmit) {
     ASSIGN_OR_RETURN(loaded.key, store_.Insert(tx, dossier));
   } else {
@@ -42,9 +47,17 @@ absl::Status DossierChanges::Save(sql::Transaction& tx, Command command, const C
   if (dossier.due().provisional()) RETURN_IF_ERROR(store_.AddProvisionalDue(tx, dossier.name()));
   RETURN_IF_ERROR(store_.AddTransition(tx, dossier, CommandName(command), now, caller));
   RETURN_IF_ERROR(OrderPortalSync(tx, *catalogue_, store_, loaded, *clock_));
+  return Tell(tx, command, traceparent, now, loaded);
+}
+
+absl::Status DossierChanges::Tell(sql::Transaction& tx, Command command,
+                                  absl::string_view traceparent, absl::Time now,
+                                  const LoadedDossier& loaded) const {
+  const Dossier& dossier = loaded.dossier;
   const auto event = MakeEvent(dossier, command, now);
   // Also those it leaves: they have to learn that it is theirs no more.
-  std::set<std::string> audience(loaded.agencies.begin(), loaded.agencies.end());
+  std::set<std::string> audience;
+  for (const ListRow& row : loaded.listed) audience.insert(row.agency);
   for (const std::string& agency : AgenciesOf(dossier)) audience.insert(agency);
   return outbox_.Add(tx, {dossier.name(),
                           dossier.revision(),
@@ -101,22 +114,23 @@ absl::Status DossierChanges::EndOverdueWaits(sql::Database& db,
 absl::StatusOr<lgsp::dossiers::v1::MoveWorkResponse> DossierChanges::MoveWork(
     sql::Database& db, const Caller& caller, const lgsp::dossiers::v1::MoveWorkRequest& request,
     absl::string_view traceparent) const {
-  std::vector<std::string> names;
+  std::vector<ListPlace> work;
+  ListFilter of_officer;
+  of_officer.officer = request.from_officer();
   RETURN_IF_ERROR(db.Read([&](sql::Transaction& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(names,
-                     store_.OpenWork(tx, request.agency(), request.from_officer(), kMaxMoved + 1));
+    ASSIGN_OR_RETURN(work, ReadList(tx, {request.agency()}, of_officer, {}, kMaxMoved + 1));
     return absl::OkStatus();
   }));
   lgsp::dossiers::v1::MoveWorkResponse response;
-  response.set_remaining(names.size() > kMaxMoved);
-  if (response.remaining()) names.pop_back();
+  response.set_remaining(work.size() > kMaxMoved);
+  if (response.remaining()) work.pop_back();
   lgsp::dossiers::v1::AssignDossierRequest assign;
   assign.set_officer(request.to_officer());
-  for (const std::string& name : names) {
+  for (const ListPlace& place : work) {
     bool moved = false;
     RETURN_IF_ERROR(db.Run([&](sql::Transaction& tx) -> absl::Status {
       const absl::Time now = clock_->CivilNow();
-      ASSIGN_OR_RETURN(LoadedDossier loaded, store_.Load(tx, IdOf(name)));
+      ASSIGN_OR_RETURN(LoadedDossier loaded, store_.Load(tx, IdOf(place.name)));
       // Moved or ended since it was looked for.
       moved = loaded.dossier.assigned_officer() == request.from_officer() &&
               loaded.dossier.settling_agency() == request.agency() && !Ended(loaded.dossier);

@@ -20,8 +20,11 @@ class DossierChanges {
  public:
   // `engine`: of the database that the dossiers are in.
   DossierChanges(const Catalogue* catalogue, const durable::SubjectKeys* subject_keys,
-                 const Clock* clock, sql::Database::Engine engine)
-      : catalogue_(catalogue), clock_(clock), store_(subject_keys), outbox_(clock, engine) {}
+                 const PersonIndex* persons, const Clock* clock, sql::Database::Engine engine)
+      : catalogue_(catalogue),
+        clock_(clock),
+        store_(subject_keys, persons),
+        outbox_(clock, engine) {}
 
   // Saves what `command` of `caller` made of a dossier: a new one with its key, or one whose
   // revision has grown by one. RevisionConflict() when another was faster.
@@ -46,6 +49,8 @@ class DossierChanges {
   const DossierStore& store() const { return store_; }
 
  private:
+  absl::Status Tell(sql::Transaction& tx, Command command, absl::string_view traceparent,
+                    absl::Time now, const LoadedDossier& loaded) const;
   absl::Status EndOverdueWait(sql::Database& db, const std::string& name) const;
   absl::Status Recount(sql::Database& db, const std::string& name, bool& moved) const;
 

@@ -227,6 +227,31 @@ grpc::Status DossierService::MoveWork(grpc::ServerContext* context,
   });
 }
 
+// Its answer cannot be kept with the dossier's key, and need not be: erased twice is erased.
+grpc::Status DossierService::EraseDossier(grpc::ServerContext* context,
+                                          const v1::EraseDossierRequest* request,
+                                          v1::EraseDossierResponse*) {
+  return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
+    const absl::Status erased = parts_.db->Run(
+        [&](sql::Transaction& tx) -> absl::Status {
+          const absl::Time now = parts_.clock->CivilNow();
+          ASSIGN_OR_RETURN(LoadedDossier loaded, LoadFor(tx, call.caller, "name", request->name()));
+          Dossier& dossier = loaded.dossier;
+          RETURN_IF_ERROR(aip::CheckEtag(request->etag(), dossier.name(), dossier.revision()));
+          Succeed(*parts_.catalogue, now, dossier);
+          const Actors actors = ActorsOf(call.caller, dossier);
+          RETURN_IF_ERROR(
+              DecideErase({*parts_.catalogue, actors, now, &call.caller}, *request, dossier));
+          return parts_.changes->Save(tx, Command::kErase, call.caller, call.traceparent, now,
+                                      loaded);
+        },
+        call.deadline);
+    if (ErrorReason(erased) == "DATA_KEY_ERASED") return absl::OkStatus();
+    if (erased.ok()) parts_.committed();
+    return erased;
+  });
+}
+
 grpc::Status DossierService::AnswerConsultation(grpc::ServerContext* context,
                                                 const v1::AnswerConsultationRequest* request,
                                                 Dossier* response) {

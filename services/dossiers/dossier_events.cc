@@ -94,6 +94,12 @@ std::unique_ptr<Message> Accepted(const Dossier& dossier, absl::Time time) {
   return event;
 }
 
+std::unique_ptr<Message> Erased(const Dossier& dossier, absl::Time time) {
+  auto event = About(dossier, &v1::DossierErased::mutable_erase_time, time);
+  event->set_reason(dossier.erasure().reason());
+  return event;
+}
+
 std::unique_ptr<Message> Reappointed(const Dossier& dossier, absl::Time time) {
   auto event = WithDue(dossier, &v1::DossierReappointed::mutable_reappoint_time, time);
   *event->mutable_new_due_time() = dossier.reappointment().due_time();
@@ -150,6 +156,8 @@ std::unique_ptr<Message> MakeEvent(const Dossier& dossier, Command command, absl
       return About(dossier, &v1::DossierExpired::mutable_expire_time, time);
     case Command::kRecount:
       return WithDue(dossier, &v1::DossierRecounted::mutable_recount_time, time);
+    case Command::kErase:
+      return Erased(dossier, time);
   }
   return nullptr;
 }

@@ -44,6 +44,7 @@ Dossier WholeDossier() {
   asked->set_answer("canary-answer");
   asked->mutable_answer_time()->set_seconds(9);
   dossier.set_assigned_officer("canary-officer");
+  dossier.mutable_erasure()->set_reason(v1::Erasure::RETENTION_ENDED);
   auto* wait = dossier.add_waits();
   wait->set_kind(v1::DayRun::PAYMENT);
   wait->mutable_answer_deadline()->set_seconds(7);
@@ -98,6 +99,8 @@ const Case kCases[] = {
     {Command::kWithdraw, "DossierWithdrawn", R"(@,"withdrawTime":"1970-01-01T00:00:09Z"})"},
     {Command::kStop, "DossierStopped", R"(@,"stopTime":"1970-01-01T00:00:09Z"})"},
     {Command::kExpire, "DossierExpired", R"(@,"expireTime":"1970-01-01T00:00:09Z"})"},
+    {Command::kErase, "DossierErased",
+     R"(@,"reason":"RETENTION_ENDED","eraseTime":"1970-01-01T00:00:09Z"})"},
     {Command::kRecount, "DossierRecounted",
      R"(@,"recountTime":"1970-01-01T00:00:09Z","dueTime":"1970-01-01T00:00:06Z"})"},
 };
@@ -133,7 +136,7 @@ TEST_CASE("events: no field of an event can carry personal data") {
   const std::set<std::string> codes = {
       "dossier", "code", "procedure", "intake_agency", "settling_agency", "from_agency", "agency"};
   const auto* file = v1::DossierSubmitted::descriptor()->file();
-  REQUIRE(file->message_type_count() == 22);
+  REQUIRE(file->message_type_count() == 23);
   for (int i = 0; i < file->message_type_count(); ++i) {
     for (int j = 0; j < file->message_type(i)->field_count(); ++j) {
       const FieldDescriptor* field = file->message_type(i)->field(j);

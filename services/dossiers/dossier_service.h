@@ -72,6 +72,9 @@ class DossierService final : public lgsp::dossiers::v1::Dossiers::Service {
   grpc::Status MoveWork(grpc::ServerContext* context,
                         const lgsp::dossiers::v1::MoveWorkRequest* request,
                         lgsp::dossiers::v1::MoveWorkResponse* response) override;
+  grpc::Status EraseDossier(grpc::ServerContext* context,
+                            const lgsp::dossiers::v1::EraseDossierRequest* request,
+                            lgsp::dossiers::v1::EraseDossierResponse* response) override;
   grpc::Status AnswerConsultation(grpc::ServerContext* context,
                                   const lgsp::dossiers::v1::AnswerConsultationRequest* request,
                                   lgsp::dossiers::v1::Dossier* response) override;
@@ -102,6 +105,12 @@ class DossierService final : public lgsp::dossiers::v1::Dossiers::Service {
   grpc::Status ListDossiers(grpc::ServerContext* context,
                             const lgsp::dossiers::v1::ListDossiersRequest* request,
                             lgsp::dossiers::v1::ListDossiersResponse* response) override;
+  grpc::Status SearchDossiers(grpc::ServerContext* context,
+                              const lgsp::dossiers::v1::SearchDossiersRequest* request,
+                              lgsp::dossiers::v1::SearchDossiersResponse* response) override;
+  grpc::Status CountDossiers(grpc::ServerContext* context,
+                             const lgsp::dossiers::v1::CountDossiersRequest* request,
+                             lgsp::dossiers::v1::CountDossiersResponse* response) override;
   grpc::Status ExplainDueDate(grpc::ServerContext* context,
                               const lgsp::dossiers::v1::ExplainDueDateRequest* request,
                               lgsp::dossiers::v1::ExplainDueDateResponse* response) override;
@@ -130,18 +139,8 @@ class DossierService final : public lgsp::dossiers::v1::Dossiers::Service {
   absl::StatusOr<LoadedDossier> LoadFor(sql::Transaction& tx, const lgsp::auth::v1::Caller& caller,
                                         absl::string_view field, absl::string_view name);
 
-  absl::Status CheckFilters(const lgsp::dossiers::v1::ListDossiersRequest& request) const;
-
-  // The caller's dossiers after `after`, at most `size` and not more than a message can hold.
-  absl::Status FillPage(sql::Transaction& tx, const lgsp::auth::v1::Caller& caller,
-                        const lgsp::dossiers::v1::ListDossiersRequest& request,
-                        absl::string_view after, int size,
-                        lgsp::dossiers::v1::ListDossiersResponse& response);
-
-  // Names of at most `limit` dossiers of the caller after `after`, newest first.
-  absl::StatusOr<std::vector<std::string>> PageOfNames(
-      sql::Transaction& tx, const lgsp::auth::v1::Caller& caller,
-      const lgsp::dossiers::v1::ListDossiersRequest& request, absl::string_view after, int limit);
+  // Whose lists the caller reads: of the agencies it acts for, and of those they succeeded.
+  std::vector<std::string> ListsOf(const lgsp::auth::v1::Caller& caller) const;
 
   const DossierStore& store() const { return parts_.changes->store(); }
 

@@ -86,13 +86,6 @@ void AddPersonal(Dossier& personal, Dossier& dossier) {
   dossier.MergeFrom(personal);
 }
 
-// Its officer while it is open, else empty: the index is of open work.
-std::string OpenOfficer(const Dossier& dossier) {
-  const bool open =
-      !dossier.has_complete_time() && !dossier.has_close_time() && !dossier.has_reject_time();
-  return open ? dossier.assigned_officer() : "";
-}
-
 Stored ToStored(const Dossier& dossier, const keys::DataKey& key) {
   Dossier plain = dossier;
   const Dossier personal = TakePersonal(plain);
@@ -158,7 +151,7 @@ absl::StatusOr<LoadedDossier> DossierStore::Load(
   ASSIGN_OR_RETURN(loaded.key, subject_keys_->Get(tx, loaded.dossier.name()));
   ASSIGN_OR_RETURN(const std::string personal,
                    keys::Open(loaded.key, row.Blob(1), SealContext(loaded.dossier.name())));
-  loaded.agencies = AgenciesOf(loaded.dossier);
+  loaded.listed = ListRowsOf(loaded.dossier);
   Dossier opened;
   opened.ParseFromString(personal);
   AddPersonal(opened, loaded.dossier);
@@ -174,9 +167,8 @@ absl::StatusOr<keys::DataKey> DossierStore::Insert(sql::Transaction& tx,
   RETURN_IF_ERROR(
       tx.Execute(
             "INSERT INTO dossiers (name, revision, state, code, procedure_code, intake_agency, "
-            "settling_agency, officer, submit_time, body, sealed) VALUES (:name, :revision, "
-            ":state, "
-            "NULL, :procedure, :intake, :settling, '', :submit_time, :body, :sealed)",
+            "settling_agency, submit_time, body, sealed) VALUES (:name, :revision, :state, "
+            "NULL, :procedure, :intake, :settling, :submit_time, :body, :sealed)",
             {{"name", dossier.name()},
              {"revision", dossier.revision()},
              {"state", static_cast<int>(dossier.state())},
@@ -187,29 +179,45 @@ absl::StatusOr<keys::DataKey> DossierStore::Insert(sql::Transaction& tx,
              {"body", std::move(stored.body)},
              {"sealed", std::move(stored.sealed)}})
           .status());
-  RETURN_IF_ERROR(SetAgencies(tx, dossier, {}));
+  RETURN_IF_ERROR(SetLists(tx, dossier, {}));
   RETURN_IF_ERROR(AddForeignCodes(tx, dossier));
   return key;
 }
 
-absl::Status DossierStore::SetAgencies(sql::Transaction& tx, const Dossier& dossier,
-                                       const std::vector<std::string>& before) const {
-  const std::vector<std::string> now = AgenciesOf(dossier);
-  for (const std::string& agency : now) {
-    if (std::binary_search(before.begin(), before.end(), agency)) continue;
-    RETURN_IF_ERROR(
-        tx.Execute("INSERT INTO dossier_agencies (agency, name) VALUES (:agency, :name)",
-                   {{"agency", agency}, {"name", dossier.name()}})
-            .status());
+absl::Status DossierStore::SetLists(sql::Transaction& tx, const Dossier& dossier,
+                                    const std::vector<ListRow>& before) const {
+  const std::vector<ListRow> now = ListRowsOf(dossier);
+  RETURN_IF_ERROR(SetListRows(tx, dossier.name(), before, now));
+  const auto has = [](const std::vector<ListRow>& rows, const std::string& agency) {
+    return std::any_of(rows.begin(), rows.end(),
+                       [&](const ListRow& row) { return row.agency == agency; });
+  };
+  for (const ListRow& row : now) {
+    if (!has(before, row.agency)) RETURN_IF_ERROR(persons_->Add(tx, row.agency, dossier));
   }
-  for (const std::string& agency : before) {
-    if (std::binary_search(now.begin(), now.end(), agency)) continue;
-    RETURN_IF_ERROR(
-        tx.Execute("DELETE FROM dossier_agencies WHERE agency = :agency AND name = :name",
-                   {{"agency", agency}, {"name", dossier.name()}})
-            .status());
+  for (const ListRow& row : before) {
+    if (!has(now, row.agency)) RETURN_IF_ERROR(persons_->Remove(tx, row.agency, dossier));
   }
   return absl::OkStatus();
+}
+
+absl::Status DossierStore::Erase(sql::Transaction& tx, const LoadedDossier& loaded) const {
+  for (const ListRow& row : loaded.listed) {
+    RETURN_IF_ERROR(persons_->Remove(tx, row.agency, loaded.dossier));
+  }
+  Dossier plain = loaded.dossier;
+  TakePersonal(plain);
+  ASSIGN_OR_RETURN(
+      const sql::Result updated,
+      tx.Execute("UPDATE dossiers SET revision = :revision, body = :body, sealed = :nothing "
+                 "WHERE name = :name AND revision = :loaded",
+                 {{"revision", plain.revision()},
+                  {"body", sql::Bytes{plain.SerializeAsString()}},
+                  {"nothing", sql::Bytes{}},
+                  {"name", plain.name()},
+                  {"loaded", plain.revision() - 1}}));
+  if (updated.changed != 1) return sql::RevisionConflict();
+  return subject_keys_->Erase(tx, plain.name());
 }
 
 absl::Status DossierStore::AddForeignCodes(sql::Transaction& tx, const Dossier& dossier) const {
@@ -226,17 +234,13 @@ absl::Status DossierStore::AddForeignCodes(sql::Transaction& tx, const Dossier& 
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::string>> DossierStore::OpenWork(sql::Transaction& tx,
-                                                                absl::string_view agency,
-                                                                absl::string_view officer,
-                                                                int limit) const {
-  ASSIGN_OR_RETURN(const sql::Result found,
-                   tx.Execute("SELECT name FROM dossiers WHERE settling_agency = :agency "
-                              "AND officer = :officer AND officer <> '' ORDER BY name LIMIT :limit",
-                              {{"agency", agency}, {"officer", officer}, {"limit", limit}}));
-  std::vector<std::string> names;
-  for (const sql::Row& row : found.rows) names.push_back(row.Text(0));
-  return names;
+absl::StatusOr<std::string> DossierStore::FindForeignCode(
+    sql::Transaction& tx, const lgsp::dossiers::v1::ForeignCode& code) const {
+  ASSIGN_OR_RETURN(
+      const sql::Result found,
+      tx.Execute("SELECT dossier FROM foreign_codes WHERE issuer = :issuer AND code = :code",
+                 {{"issuer", code.issuer()}, {"code", code.code()}}));
+  return found.rows.empty() ? "" : found.rows[0].Text(0);
 }
 
 absl::Status DossierStore::Update(sql::Transaction& tx, const LoadedDossier& loaded) const {
@@ -245,7 +249,7 @@ absl::Status DossierStore::Update(sql::Transaction& tx, const LoadedDossier& loa
   ASSIGN_OR_RETURN(
       const sql::Result updated,
       tx.Execute("UPDATE dossiers SET revision = :revision, state = :state, code = :code, "
-                 "intake_agency = :intake, settling_agency = :settling, officer = :officer, "
+                 "intake_agency = :intake, settling_agency = :settling, "
                  "body = :body, sealed = :sealed "
                  "WHERE name = :name AND revision = :loaded",
                  {{"revision", dossier.revision()},
@@ -253,13 +257,12 @@ absl::Status DossierStore::Update(sql::Transaction& tx, const LoadedDossier& loa
                   {"code", CodeOrNull(dossier)},
                   {"intake", dossier.intake_agency()},
                   {"settling", dossier.settling_agency()},
-                  {"officer", OpenOfficer(dossier)},
                   {"body", std::move(stored.body)},
                   {"sealed", std::move(stored.sealed)},
                   {"name", dossier.name()},
                   {"loaded", dossier.revision() - 1}}));
   if (updated.changed != 1) return sql::RevisionConflict();
-  return SetAgencies(tx, dossier, loaded.agencies);
+  return SetLists(tx, dossier, loaded.listed);
 }
 
 absl::Status DossierStore::SetAnswerDeadline(sql::Transaction& tx, const Dossier& dossier) const {
@@ -376,27 +379,6 @@ absl::StatusOr<std::string> DossierStore::NextCode(sql::Transaction& tx, absl::s
                  "RETURNING last",
                  {{"agency", agency}, {"day", FormatDay(day)}}));
   return FormatCode(agency, day, counted.rows[0].Int(0));
-}
-
-absl::StatusOr<std::vector<std::string>> DossierStore::NamesOfAgency(
-    sql::Transaction& tx, absl::string_view agency, absl::string_view settling_agency,
-    Dossier::State state, absl::string_view after, int limit) const {
-  ASSIGN_OR_RETURN(
-      const sql::Result found,
-      tx.Execute("SELECT a.name FROM dossier_agencies a JOIN dossiers d ON d.name = a.name "
-                 "WHERE a.agency = :agency AND a.name < :after "
-                 "AND (:state = 0 OR d.state = :state) "
-                 "AND (:settling = '' OR d.settling_agency = :settling) ORDER BY a.name DESC "
-                 "LIMIT :limit",
-                 // `~` sorts after every name.
-                 {{"agency", agency},
-                  {"after", after.empty() ? absl::string_view("~") : after},
-                  {"state", static_cast<int>(state)},
-                  {"settling", settling_agency},
-                  {"limit", limit}}));
-  std::vector<std::string> names;
-  for (const sql::Row& row : found.rows) names.push_back(row.Text(0));
-  return names;
 }
 
 }  // namespace lgsp::dossiers

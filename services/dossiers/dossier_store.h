@@ -14,6 +14,8 @@
 #include "lgsp/dossiers/v1/dossiers.pb.h"
 #include "libs/durable/subject_keys.h"
 #include "libs/sql/sql.h"
+#include "services/dossiers/dossier_list.h"
+#include "services/dossiers/person_index.h"
 
 namespace lgsp::dossiers {
 
@@ -26,15 +28,16 @@ std::string IdOf(absl::string_view name);
 struct LoadedDossier {
   lgsp::dossiers::v1::Dossier dossier;
   keys::DataKey key;
-  // Whose it was when it was loaded.
-  std::vector<std::string> agencies;
+  // Its places in the lists when it was loaded.
+  std::vector<ListRow> listed;
 };
 
 // Stateless but for the keys; thread-safe. Every dossier that comes out has its etag and
 // portal_sync.
 class DossierStore {
  public:
-  explicit DossierStore(const durable::SubjectKeys* subject_keys) : subject_keys_(subject_keys) {}
+  DossierStore(const durable::SubjectKeys* subject_keys, const PersonIndex* persons)
+      : subject_keys_(subject_keys), persons_(persons) {}
 
   // `id`: a UUID or a code. NOT_FOUND DOSSIER_NOT_FOUND, also when it is not `visible` by what is
   // not personal in it: judged before anything is unsealed, so that nobody learns of a dossier by
@@ -81,29 +84,27 @@ class DossierStore {
   absl::Status AddForeignCodes(sql::Transaction& tx,
                                const lgsp::dossiers::v1::Dossier& dossier) const;
 
-  // Names of open dossiers that `officer` of `agency` has.
-  absl::StatusOr<std::vector<std::string>> OpenWork(sql::Transaction& tx, absl::string_view agency,
-                                                    absl::string_view officer, int limit) const;
+  // The dossier that has a code of somebody else's; empty when none has.
+  absl::StatusOr<std::string> FindForeignCode(sql::Transaction& tx,
+                                              const lgsp::dossiers::v1::ForeignCode& code) const;
+
+  // Makes what is personal of a dossier unreadable for ever, wherever it is kept, and saves the
+  // rest; its revision has grown by one. RevisionConflict() when another was faster.
+  absl::Status Erase(sql::Transaction& tx, const LoadedDossier& loaded) const;
 
   // The next code of `agency` on `day`; the row is contended, so take it last.
   absl::StatusOr<std::string> NextCode(sql::Transaction& tx, absl::string_view agency,
                                        absl::CivilDay day) const;
 
-  // Names of dossiers of `agency` that come after `after` (exclusive) in the order newest first;
-  // empty `after`: from the newest. Only those that `settling_agency` settles, when it is not
-  // empty. STATE_UNSPECIFIED: every state.
-  absl::StatusOr<std::vector<std::string>> NamesOfAgency(sql::Transaction& tx,
-                                                         absl::string_view agency,
-                                                         absl::string_view settling_agency,
-                                                         lgsp::dossiers::v1::Dossier::State state,
-                                                         absl::string_view after, int limit) const;
+  const PersonIndex& persons() const { return *persons_; }
 
  private:
-  // Makes `dossier_agencies` say whose the dossier is now.
-  absl::Status SetAgencies(sql::Transaction& tx, const lgsp::dossiers::v1::Dossier& dossier,
-                           const std::vector<std::string>& before) const;
+  // Makes the lists and the index of persons say whose the dossier is now.
+  absl::Status SetLists(sql::Transaction& tx, const lgsp::dossiers::v1::Dossier& dossier,
+                        const std::vector<ListRow>& before) const;
 
   const durable::SubjectKeys* const subject_keys_;
+  const PersonIndex* const persons_;
 };
 
 // `H12.50.01-261123-0001` (Circular 03/2025/TT-VPCP art. 13, clause 3 by Circular 04 of 2026): at

@@ -224,11 +224,13 @@ TEST_CASE("store: names of an agency's dossiers, newest first, by state and sett
                              Dossier::State state, int after, int limit) {
       std::string found;
       const absl::Status status = test.db->Read([&](sql::Transaction& tx) -> absl::Status {
-        ASSIGN_OR_RETURN(
-            const auto names,
-            test.store.NamesOfAgency(tx, agency, settling, state,
-                                     after == 0 ? "" : SampleDossier(after).name(), limit));
-        for (const std::string& name : names) found += name.back();
+        ListFilter filter;
+        filter.state = state;
+        filter.settling = std::string(settling);
+        const ListPlace from{0, after == 0 ? "" : SampleDossier(after).name()};
+        ASSIGN_OR_RETURN(const auto places,
+                         ReadList(tx, {std::string(agency)}, filter, from, limit));
+        for (const ListPlace& place : places) found += place.name.back();
         return absl::OkStatus();
       });
       INFO(status);

@@ -250,6 +250,14 @@ absl::Status CalendarMissing(int year) {
                       {{"year", absl::StrCat(year)}});
 }
 
+absl::Status EraseReasonInvalid() {
+  return MakeFieldError("ERASE_REASON_INVALID", "reason", "must be one of the reasons");
+}
+
+absl::Status PersonQueryInvalid(absl::string_view what) {
+  return MakeFieldError("PERSON_QUERY_INVALID", "person", what);
+}
+
 absl::Status DueDateNotSet() {
   return Precondition("DUE_DATE_NOT_SET", "the dossier is not accepted yet: it has no due date",
                       {});

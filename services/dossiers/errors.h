@@ -49,6 +49,8 @@ absl::Status DueTimeNeeded(absl::string_view procedure);
 absl::Status DueTimeInvalid(absl::string_view what);
 absl::Status CalendarMissing(int year);
 absl::Status DueDateNotSet();
+absl::Status EraseReasonInvalid();
+absl::Status PersonQueryInvalid(absl::string_view what);
 absl::Status LanguageUnknown();
 // Of a row of the catalogue's tables, found while loading.
 absl::Status CatalogueInvalid(absl::string_view file, absl::string_view code,

@@ -90,6 +90,8 @@ absl::string_view CommandName(Command command) {
       return "expire";
     case Command::kRecount:
       return "recount";
+    case Command::kErase:
+      return "erase";
   }
   return "";
 }
@@ -153,6 +155,12 @@ absl::StatusOr<Dossier::State> Next(Dossier::State state, Command command, Actor
   if (others != 0) return CommandNotYours(CommandName(command), NamesOf(others));
   return StateForbidsCommand(Dossier::State_Name(state), CommandName(command),
                              absl::StrJoin(allowed, ", "));
+}
+
+bool IsFinal(Dossier::State state) {
+  return std::none_of(std::begin(kSteps), std::end(kSteps), [&](const Step& step) {
+    return step.from == state && step.command != Command::kErase;
+  });
 }
 
 const lgsp::dossiers::v1::Wait* OpenWait(const Dossier& dossier) {

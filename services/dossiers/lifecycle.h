@@ -61,6 +61,8 @@ enum class Command {
   kExpire,
   // Counts a provisional due date again.
   kRecount,
+  // Makes what is personal of a dossier that has ended unreadable.
+  kErase,
 };
 
 struct Step {
@@ -145,6 +147,12 @@ inline constexpr Step kSteps[] = {
     {Dossier::SIGNED, Command::kAssign, kProcessing | kHead, Dossier::SIGNED},
     {Dossier::SIGNED, Command::kRecount, kSystem, Dossier::SIGNED},
     {Dossier::COMPLETED, Command::kReturn, kIntake | kProcessing | kReturnPoint, Dossier::RETURNED},
+
+    {Dossier::RETURNED, Command::kErase, kHead, Dossier::RETURNED},
+    {Dossier::REJECTED, Command::kErase, kHead, Dossier::REJECTED},
+    {Dossier::WITHDRAWN, Command::kErase, kHead, Dossier::WITHDRAWN},
+    {Dossier::STOPPED, Command::kErase, kHead, Dossier::STOPPED},
+    {Dossier::EXPIRED, Command::kErase, kHead, Dossier::EXPIRED},
 };
 
 // `accept`, `ask-supplement` …
@@ -170,6 +178,9 @@ absl::StatusOr<Dossier::State> Next(Dossier::State state, Command command, Actor
 // Whose a dossier is: intake, settling agency, return point, and those that are asked now; sorted,
 // each once.
 std::vector<std::string> AgenciesOf(const Dossier& dossier);
+
+// Nothing more happens to a dossier in this state, but that it is erased.
+bool IsFinal(Dossier::State state);
 
 // The wait that has not ended, or nullptr.
 const lgsp::dossiers::v1::Wait* OpenWait(const Dossier& dossier);

@@ -51,11 +51,11 @@ constexpr absl::string_view kAgreed[] = {
     "recount s > WAITING_AGENCY",
     "SIGNED 4: assign ph > SIGNED; complete p > COMPLETED; recount s > SIGNED",
     "COMPLETED 9: return ipt > RETURNED",
-    "RETURNED 10",
-    "REJECTED 3",
-    "WITHDRAWN 7",
-    "STOPPED 8",
-    "EXPIRED 8",
+    "RETURNED 10: erase h > RETURNED",
+    "REJECTED 3: erase h > REJECTED",
+    "WITHDRAWN 7: erase h > WITHDRAWN",
+    "STOPPED 8: erase h > STOPPED",
+    "EXPIRED 8: erase h > EXPIRED",
 };
 
 const std::map<char, Actors> kLetters = {{'i', kIntake},    {'p', kProcessing}, {'r', kReceiver},
@@ -92,7 +92,7 @@ std::map<std::string, Agreed> ReadAgreed() {
 
 std::vector<Command> AllCommands() {
   std::vector<Command> commands;
-  for (int i = 0; i <= static_cast<int>(Command::kRecount); ++i) {
+  for (int i = 0; i <= static_cast<int>(Command::kErase); ++i) {
     commands.push_back(static_cast<Command>(i));
   }
   return commands;

@@ -53,6 +53,8 @@ inline constexpr int kStandardPageSize = 50;
 inline constexpr int kLargestPageSize = 200;
 // A page ends before it is larger: beneath what a gRPC message may be (libs/rpc/server.h).
 inline constexpr size_t kMaxPageBytes = 3 << 20;
+// Counting what is not kept counted stops here.
+inline constexpr int kMaxCounted = 1000;
 // A dossier has one transition per revision.
 inline constexpr int kMaxTransitions = 1000;
 
@@ -64,6 +66,8 @@ inline constexpr absl::Duration kFarthestDueTime = absl::Hours(24 * 366 * 10);
 inline constexpr absl::Duration kPortalSyncTimeout = absl::Seconds(45);
 inline constexpr int kPortalSyncThreads = 4;
 
+// How often the key ring is looked at, and a batch of keys wrapped anew.
+inline constexpr absl::Duration kRotationInterval = absl::Seconds(1);
 // How often expired answers are deleted.
 inline constexpr absl::Duration kSweepInterval = absl::Minutes(10);
 // How often dossiers are looked for whose applicants did not answer in time, and how many are

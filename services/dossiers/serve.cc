@@ -63,9 +63,11 @@ absl::Status Serve(const std::string& config_file) {
   metrics::Registry metrics;
   RETURN_IF_ERROR(metrics.Serve(config.metrics_listen()).status());
   ASSIGN_OR_RETURN(Catalogue catalogue, LoadCatalogue(config, base));
-  ASSIGN_OR_RETURN(keys::KeyRing ring,
-                   keys::KeyRing::FromFile(config::Resolve(base, config.key_ring_file())));
-  const durable::SubjectKeys subject_keys(std::move(ring));
+  ASSIGN_OR_RETURN(const auto subject_keys,
+                   durable::SubjectKeys::FromFile(config::Resolve(base, config.key_ring_file())));
+  ASSIGN_OR_RETURN(keys::BlindIndex index_key,
+                   keys::BlindIndex::FromFile(config::Resolve(base, config.index_key_file())));
+  const PersonIndex persons(std::move(index_key));
   ASSIGN_OR_RETURN(const auto db,
                    sql::Database::Open(
                        {.url = sql::ResolveUrl(base, config.database_url()), .metrics = &metrics}));
@@ -74,11 +76,14 @@ absl::Status Serve(const std::string& config_file) {
   RETURN_IF_ERROR(events::EnsureEpoch(*db));
 
   ASSIGN_OR_RETURN(const auto gateway, rpc::Connect(config.rpc(), base, config.gateway()));
-  const auto portal = MakePortalWorker(db.get(), &subject_keys, &clock, &metrics, gateway);
+  const auto portal = MakePortalWorker(db.get(), subject_keys.get(), &clock, &metrics, gateway);
   const durable::PeriodicJob sweep("sweep", kSweepInterval,
                                    [&] { return durable::Sweep(*db, clock); });
+  durable::KeyRotation rotation(db.get(), subject_keys.get());
+  const durable::PeriodicJob rewrap("key rotation", kRotationInterval,
+                                    [&] { return rotation.Step(); });
   events::FeedService feed(db.get(), "//dossiers.lgsp", &metrics);
-  const DossierChanges changes(&catalogue, &subject_keys, &clock, db->engine());
+  const DossierChanges changes(&catalogue, subject_keys.get(), &persons, &clock, db->engine());
   events::Sequencer sequencer(db.get(), &clock, &metrics, [&] { feed.Notify(); });
   const auto committed = [&] {
     sequencer.Notify();
@@ -97,7 +102,7 @@ absl::Status Serve(const std::string& config_file) {
         recounted = after.empty();
         return absl::OkStatus();
       });
-  DossierService service({db.get(), &subject_keys, &catalogue, &clock, &changes, committed});
+  DossierService service({db.get(), subject_keys.get(), &catalogue, &clock, &changes, committed});
   ProcedureService procedures(db.get(), &catalogue);
   ASSIGN_OR_RETURN(const auto server,
                    rpc::Server::Start(config.rpc(), base,

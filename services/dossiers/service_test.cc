@@ -31,7 +31,8 @@ TestService::TestService(std::shared_ptr<TestStore> database, std::unique_ptr<sq
     : platform_("rules { caller: 'gateway' service: 'lgsp.dossiers.v1.Dossiers' methods: '*' }"),
       database_(std::move(database)),
       own_db_(std::move(own_db)),
-      changes_(&TheCatalogue(), &database_->keys, &clock_, database_->db->engine()),
+      changes_(&TheCatalogue(), &database_->keys, &database_->persons, &clock_,
+               database_->db->engine()),
       sequencer_(own_db_ == nullptr ? &*database_->db : own_db_.get(), &clock_, &metrics_, [] {}),
       service_({own_db_ == nullptr ? &*database_->db : own_db_.get(), &database_->keys,
                 &TheCatalogue(), &clock_, &changes_, [this] {

@@ -20,6 +20,8 @@ using google::protobuf::util::MessageDifferencer;
 using lgsp::dossiers::v1::AskSupplementRequest;
 using lgsp::dossiers::v1::BeginWaitRequest;
 using lgsp::dossiers::v1::DayRun;
+using lgsp::dossiers::v1::EraseDossierRequest;
+using lgsp::dossiers::v1::Erasure;
 using lgsp::dossiers::v1::ReappointDossierRequest;
 using lgsp::dossiers::v1::Reappointment;
 using lgsp::dossiers::v1::StopDossierRequest;
@@ -176,6 +178,19 @@ absl::Status DecideStop(const Situation& situation, const StopDossierRequest& re
     ASSIGN_OR_RETURN(std::string reason,
                      CleanText("reason", request.reason(), 1, kMaxReasonCharacters));
     return Close(situation, std::move(reason), d);
+  });
+}
+
+absl::Status DecideErase(const Situation& situation, const EraseDossierRequest& request,
+                         Dossier& dossier) {
+  return Apply(situation, Command::kErase, dossier, [&](Dossier& d) -> absl::Status {
+    if (!Erasure::Reason_IsValid(request.reason()) ||
+        request.reason() == Erasure::REASON_UNSPECIFIED) {
+      return EraseReasonInvalid();
+    }
+    d.mutable_erasure()->set_reason(request.reason());
+    *d.mutable_erasure()->mutable_time() = ToTimestamp(situation.now);
+    return absl::OkStatus();
   });
 }
 

@@ -27,6 +27,9 @@ absl::Status DecideReappoint(const Situation& situation,
 absl::Status DecideWithdraw(const Situation& situation,
                             const lgsp::dossiers::v1::WithdrawDossierRequest& request,
                             lgsp::dossiers::v1::Dossier& dossier);
+absl::Status DecideErase(const Situation& situation,
+                         const lgsp::dossiers::v1::EraseDossierRequest& request,
+                         lgsp::dossiers::v1::Dossier& dossier);
 absl::Status DecideStop(const Situation& situation,
                         const lgsp::dossiers::v1::StopDossierRequest& request,
                         lgsp::dossiers::v1::Dossier& dossier);

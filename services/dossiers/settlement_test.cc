@@ -475,7 +475,8 @@ TEST_CASE("service: a provisional due date is counted again when the notice is l
   CHECK(service.Get(first.name())->revision() == first.revision());
 
   const Catalogue with_notice = CatalogueWithDayOff2027();
-  const DossierChanges changes(&with_notice, &service.database().keys, &service.clock(), engine);
+  const DossierChanges changes(&with_notice, &service.database().keys, &service.database().persons,
+                               &service.clock(), engine);
   for (int i = 0; i < 2; ++i) {
     REQUIRE(changes.RecountProvisional(db, committed, after).ok());
     CHECK(told == 1);

@@ -69,6 +69,7 @@ std::string Dossiers(const DataFolder& folder, const Installation& installation,
       absl::Substitute(R"(database_url: "sqlite:../data/dossiers.db"
 catalog_folder: $0
 key_ring_file: "../keys/kek.ring"
+index_key_file: "../keys/index.key"
 gateway { address: $1 service: "gateway" }
 )",
                        Quoted(installation.CatalogFolder()), Address(folder, "gateway")));

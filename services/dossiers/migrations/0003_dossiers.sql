@@ -9,14 +9,11 @@ CREATE TABLE dossiers (
   procedure_code TEXT NOT NULL,
   intake_agency TEXT NOT NULL,
   settling_agency TEXT NOT NULL,
-  -- Who has it, while it is open; else empty.
-  officer TEXT NOT NULL,
   submit_time BIGINT NOT NULL,
   body BYTES NOT NULL,
   sealed BYTES NOT NULL
 );
 CREATE UNIQUE INDEX dossiers_code ON dossiers (code);
-CREATE INDEX dossiers_officer ON dossiers (settling_agency, officer, name) WHERE officer <> '';
 
 -- What others call a dossier.
 CREATE TABLE foreign_codes (
@@ -26,11 +23,42 @@ CREATE TABLE foreign_codes (
   PRIMARY KEY (issuer, code)
 );
 
--- Whose a dossier is: one row for each agency concerned. Names sort by time of submission (UUIDv7).
-CREATE TABLE dossier_agencies (
+-- Whose a dossier is: one row for each agency concerned, with what its lists are filtered by. Names sort by time of
+-- submission (UUIDv7).
+CREATE TABLE dossier_list (
   agency TEXT NOT NULL,
   name TEXT NOT NULL,
+  state SMALLINT NOT NULL,
+  settling TEXT NOT NULL,
+  procedure_code TEXT NOT NULL,
+  -- Of the settling agency's row, while it is open: when it is due, and which officer has it; else 0 and empty.
+  due BIGINT NOT NULL,
+  officer TEXT NOT NULL,
   PRIMARY KEY (agency, name)
+);
+CREATE INDEX dossier_list_state ON dossier_list (agency, state, name);
+CREATE INDEX dossier_list_settling ON dossier_list (agency, settling, state, name);
+CREATE INDEX dossier_list_procedure ON dossier_list (agency, procedure_code, name);
+CREATE INDEX dossier_list_due ON dossier_list (agency, due, name) WHERE due > 0;
+CREATE INDEX dossier_list_officer ON dossier_list (agency, officer, name) WHERE officer <> '';
+
+-- How many dossiers of an agency, settled by it (settles = 1) or not, are in a state: the sum over the shards, so that
+-- commands of one agency do not wait for each other.
+CREATE TABLE dossier_counts (
+  agency TEXT NOT NULL,
+  settles SMALLINT NOT NULL,
+  state SMALLINT NOT NULL,
+  shard SMALLINT NOT NULL,
+  count BIGINT NOT NULL,
+  PRIMARY KEY (agency, settles, state, shard)
+);
+
+-- The people of dossiers, as tokens that only this service can make.
+CREATE TABLE person_index (
+  agency TEXT NOT NULL,
+  token BYTES NOT NULL,
+  name TEXT NOT NULL,
+  PRIMARY KEY (agency, token, name)
 );
 
 -- Every command that took effect.
