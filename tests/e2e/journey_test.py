@@ -88,13 +88,14 @@ class JourneyCase(unittest.TestCase):
         last = LAST_LINE.fullmatch(output.splitlines()[-1])
         self.assertTrue(last, output)
         total, returned, rejected, withdrawn, stuck, lost = map(int, last.groups())
-        self.assertEqual((total, withdrawn, stuck, lost), (dossiers, 0, 0, 0), output)
-        self.assertEqual(returned + rejected, dossiers)
+        self.assertEqual((total, stuck, lost), (dossiers, 0, 0), output)
+        self.assertEqual(returned + rejected + withdrawn, dossiers)
         plan = recount.Plan(pathlib.Path(self.printed(output, "plan")))
         journal = recount.Journal(pathlib.Path(self.printed(output, "portal journal")))
         database = recount.Database(folder / "data" / "dossiers.db")
-        self.assertEqual((plan.planned("RETURNED"), plan.planned("REJECTED"), len(plan.dossiers)),
-                         (returned, rejected, dossiers))
+        self.assertEqual((plan.planned("RETURNED"), plan.planned("REJECTED"), plan.planned("WITHDRAWN")),
+                         (returned, rejected, withdrawn))
+        self.assertEqual(len(plan.dossiers), dossiers)
         self.assertEqual(plan.done, last[0])
         self.assertEqual(recount.differences(plan, journal, database), [])
         faults = dict(re.findall(r"(\w+) (\d+)", self.printed(output, "faults")))
@@ -167,6 +168,13 @@ class JourneyTest(JourneyCase):
         self.assertEqual(second.returncode, 1)
         self.assertRegex(second.stderr, r"^lgsp: error: .* \(JOURNEY_RUNNING\)\n$")
         self.check_end(platform, journey, 200)
+        plan = recount.Plan(platform.folder / "journey" / "plan.jsonl")
+        for command, least in (("askSupplement", 20), ("forward", 10), ("beginWait", 10), ("reappoint", 8), ("sign", 5),
+                               ("withdraw", 8), ("reject", 20)):
+            self.assertGreaterEqual(plan.having(command), least, command)
+        submissions = [dossier["steps"][0]["submit"] for dossier in plan.dossiers.values()]
+        self.assertEqual({submit["channel"] for submit in submissions}, {"DIRECT", "ONLINE", "POSTAL"})
+        self.assertGreaterEqual(sum("assistance" in submit for submit in submissions), 20)
 
 
 class KillTest(JourneyCase):

@@ -9,9 +9,9 @@ import json
 import sqlite3
 
 # lgsp.dossiers.v1.Dossier.State
-SUBMITTED, ACCEPTED, COMPLETED, RETURNED, REJECTED = 1, 2, 3, 4, 5
-WAYS = {"RETURNED": [SUBMITTED, ACCEPTED, COMPLETED, RETURNED], "REJECTED": [SUBMITTED, REJECTED]}
-PORTAL_STATUS = {"RETURNED": "10", "REJECTED": "3"}
+STATES = ("", "SUBMITTED", "ACCEPTED", "COMPLETED", "RETURNED", "REJECTED", "SUPPLEMENT_ASKED_AT_INTAKE", "TRANSFERRED",
+          "IN_PROGRESS", "SUPPLEMENT_ASKED", "WAITING_PAYMENT", "WAITING_AGENCY", "SIGNED", "WITHDRAWN", "STOPPED", "EXPIRED")
+PORTAL_STATUS = {"RETURNED": "10", "REJECTED": "3", "WITHDRAWN": "7"}
 
 
 def lines(path):
@@ -39,6 +39,10 @@ class Plan:
     def planned(self, end):
         return sum(dossier["end"] == end for dossier in self.dossiers.values())
 
+    def having(self, command):
+        """How many dossiers are given this command."""
+        return sum(any(command in step for step in dossier["steps"]) for dossier in self.dossiers.values())
+
 
 class Journal:
     """The effects on the portal's copies, and the faults."""
@@ -56,7 +60,7 @@ class Journal:
     def add(self, effect, row):
         number = row["MaHoSo"]
         if effect == "progress":
-            self.progress[number][row["TrangThai"]] += 1
+            self.progress[number][row["TrangThai"], row["ThoiDiemXuLy"]] += 1
             self.status[number] = row["TrangThai"]
             return
         self.inserts[number] += effect == "insert"
@@ -73,7 +77,7 @@ class Database:
                              database.execute("SELECT name, state, code FROM dossiers")}
             self.transitions = collections.defaultdict(list)
             for name, state in database.execute("SELECT dossier, state FROM transitions ORDER BY dossier, revision"):
-                self.transitions[name].append(state)
+                self.transitions[name].append(STATES[state])
 
 
 def differences(plan, journal, database):
@@ -95,14 +99,18 @@ def differences(plan, journal, database):
         numbers.add(portal)
         state, code = database.dossiers.get(name, (None, None))
         check(number, "end in the plan", ended[0]["state"], end)
-        check(number, "state in the database", state, WAYS[end][-1])
-        check(number, "commands in the database", database.transitions.get(name), WAYS[end])
+        way = [step["state"] for step in planned["steps"]]
+        check(number, "end of its way", way[-1], end)
+        check(number, "state in the database", STATES[state or 0], end)
+        check(number, "commands in the database", database.transitions.get(name), way)
         check(number, "number at the portal", portal, code or name.removeprefix("dossiers/"))
         check(number, "inserts at the portal", journal.inserts[portal], 1)
         check(number, "status at the portal", journal.status.get(portal), PORTAL_STATUS[end])
-        check(number, "subject at the portal", journal.subject.get(portal), planned["submit"]["subject"])
-        check(number, "final progress rows", journal.progress[portal][PORTAL_STATUS[end]], 1)
-        doubled = [status for status, times in journal.progress[portal].items() if times > 1]
+        check(number, "subject at the portal", journal.subject.get(portal), planned["steps"][0]["submit"]["subject"])
+        final = sum(times for (status, _), times in journal.progress[portal].items() if status == PORTAL_STATUS[end])
+        check(number, "final progress rows", final, 1)
+        check(number, "progress rows", len(journal.progress[portal]), len(way))
+        doubled = [row for row, times in journal.progress[portal].items() if times > 1]
         check(number, "progress rows sent twice", doubled, [])
     check("any", "names", len(names), len(plan.dossiers))
     check("any", "dossiers in the database", set(database.dossiers), names)

@@ -69,6 +69,8 @@ Totals Sum(const Plan& plan, const std::vector<Difference>& differences) {
       ++totals.stuck;
     } else if (planned.end() == Dossier::REJECTED) {
       ++totals.rejected;
+    } else if (planned.end() == Dossier::WITHDRAWN) {
+      ++totals.withdrawn;
     } else {
       ++totals.returned;
     }

@@ -47,7 +47,7 @@ struct ExpectedCopy {
   int number = 0;
   std::string portal_number;
   std::string subject;
-  // `10` or `3`.
+  // `10`, `7` or `3`.
   std::string status;
 };
 

@@ -22,8 +22,11 @@ std::string StateName(int64_t state) {
 }
 
 std::string PlannedWay(const PlannedDossier& planned) {
-  return planned.end() == Dossier::REJECTED ? "SUBMITTED REJECTED"
-                                            : "SUBMITTED ACCEPTED COMPLETED RETURNED";
+  std::string way;
+  for (const PlannedStep& step : planned.steps()) {
+    absl::StrAppend(&way, way.empty() ? "" : " ", Dossier::State_Name(step.state()));
+  }
+  return way;
 }
 
 // `1 SUBMITTED 2 ACCEPTED …` must be counted without a gap; else the revisions are shown.
@@ -96,10 +99,10 @@ absl::StatusOr<Counts> DossierTables::CountTransitions() const {
   RETURN_IF_ERROR(database_->Read([&](sql::Transaction& tx) -> absl::Status {
     ASSIGN_OR_RETURN(
         const sql::Result result,
-        // A dossier that is forwarded or assigned stays in its state.
+        // What insights counts: beginnings and ends.
         tx.Execute("SELECT settling_agency, state, (time + :offset) / :day, COUNT(*) "
-                   "FROM transitions WHERE command NOT IN ('assign', 'forward', 'send-back', "
-                   "'recount', 'reappoint', 'answer-consultation') "
+                   "FROM transitions WHERE command IN ('submit', 'accept', 'complete', 'return', "
+                   "'reject', 'withdraw', 'stop', 'expire') "
                    "GROUP BY settling_agency, state, (time + :offset) / :day",
                    {{"offset", absl::ToInt64Microseconds(kVietnamOffset)},
                     {"day", absl::ToInt64Microseconds(kDay)}}));

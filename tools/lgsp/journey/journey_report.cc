@@ -20,17 +20,26 @@ constexpr absl::Duration kInsightsPause = absl::Milliseconds(200);
 // Lines for differences; the rest is counted.
 constexpr size_t kShownDifferences = 200;
 
-// The portal's statuses of a returned dossier and of a refused one.
-constexpr char kPortalReturned[] = "10";
-constexpr char kPortalRejected[] = "3";
+// The portal's status of each end.
+absl::string_view PortalEnd(Dossier::State end) {
+  switch (end) {
+    case Dossier::REJECTED:
+      return "3";
+    case Dossier::WITHDRAWN:
+      return "7";
+    default:
+      return "10";
+  }
+}
 
 std::vector<ExpectedCopy> ExpectedCopies(const Plan& plan, const std::vector<Outcome>& outcomes) {
   std::vector<ExpectedCopy> expected;
   for (const PlannedDossier& planned : plan.dossiers) {
     const Outcome& outcome = outcomes[static_cast<size_t>(planned.number() - 1)];
     if (!outcome.synced) continue;
-    expected.push_back({planned.number(), outcome.portal_number, planned.submit().subject(),
-                        planned.end() == Dossier::REJECTED ? kPortalRejected : kPortalReturned});
+    expected.push_back({planned.number(), outcome.portal_number,
+                        planned.steps(0).submit().subject(),
+                        std::string(PortalEnd(planned.end()))});
   }
   return expected;
 }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "libs/status/status.h"
+#include "tools/lgsp/journey/way.h"
 
 namespace lgsp::cli {
 namespace {
@@ -19,27 +20,6 @@ constexpr absl::Duration kWatchPause = absl::Milliseconds(20);
 // A dossier that others have moved away from its plan.
 constexpr char kMoved[] = "JOURNEY_DOSSIER_MOVED";
 
-// How far along the way a state is; -1: not on it.
-int Stage(Dossier::State state) {
-  switch (state) {
-    case Dossier::SUBMITTED:
-      return 0;
-    case Dossier::ACCEPTED:
-      return 1;
-    case Dossier::COMPLETED:
-      return 2;
-    case Dossier::RETURNED:
-      return 3;
-    default:
-      return -1;
-  }
-}
-
-bool HasReached(Dossier::State state, Dossier::State goal) {
-  if (state == goal) return true;
-  return Stage(goal) > 0 && Stage(state) > Stage(goal);
-}
-
 // The request is refused as it is; only the dossier itself can tell how to go on.
 bool IsOutOfDate(const absl::Status& status) {
   const std::string reason = ErrorReason(status);
@@ -47,11 +27,50 @@ bool IsOutOfDate(const absl::Status& status) {
          reason == "STATE_FORBIDS_COMMAND";
 }
 
-template <typename Request>
-Request Addressed(Request request, const Dossier& dossier) {
-  request.set_name(dossier.name());
-  request.set_etag(dossier.etag());
-  return request;
+// Sends one command as it stands.
+absl::StatusOr<Dossier> Send(PlatformClient& client, const PlannedStep& step) {
+  const auto call = [&](auto method, const auto& request) {
+    return client.Call(method, request, step.unit(), step.role());
+  };
+  switch (step.command_case()) {
+    case PlannedStep::kSubmit:
+      return call(&DossiersStub::SubmitDossier, step.submit());
+    case PlannedStep::kAccept:
+      return call(&DossiersStub::AcceptDossier, step.accept());
+    case PlannedStep::kReject:
+      return call(&DossiersStub::RejectDossier, step.reject());
+    case PlannedStep::kAskSupplement:
+      return call(&DossiersStub::AskSupplement, step.ask_supplement());
+    case PlannedStep::kAnswerSupplement:
+      return call(&DossiersStub::AnswerSupplement, step.answer_supplement());
+    case PlannedStep::kTransfer:
+      return call(&DossiersStub::TransferDossier, step.transfer());
+    case PlannedStep::kReceive:
+      return call(&DossiersStub::ReceiveDossier, step.receive());
+    case PlannedStep::kForward:
+      return call(&DossiersStub::ForwardDossier, step.forward());
+    case PlannedStep::kStart:
+      return call(&DossiersStub::StartDossier, step.start());
+    case PlannedStep::kBeginWait:
+      return call(&DossiersStub::BeginWait, step.begin_wait());
+    case PlannedStep::kAnswerConsultation:
+      return call(&DossiersStub::AnswerConsultation, step.answer_consultation());
+    case PlannedStep::kEndWait:
+      return call(&DossiersStub::EndWait, step.end_wait());
+    case PlannedStep::kReappoint:
+      return call(&DossiersStub::ReappointDossier, step.reappoint());
+    case PlannedStep::kSign:
+      return call(&DossiersStub::SignDossier, step.sign());
+    case PlannedStep::kComplete:
+      return call(&DossiersStub::CompleteDossier, step.complete());
+    case PlannedStep::kReturn:
+      return call(&DossiersStub::ReturnDossier, step.return_());
+    case PlannedStep::kWithdraw:
+      return call(&DossiersStub::WithdrawDossier, step.withdraw());
+    case PlannedStep::COMMAND_NOT_SET:
+      break;
+  }
+  return MakeError(absl::StatusCode::kInternal, "PLAN_BROKEN", "a step without a command");
 }
 
 std::string Trouble(const absl::Status& status) {
@@ -119,71 +138,39 @@ void JourneyRun::TakePlanned() {
   }
 }
 
-absl::Status JourneyRun::Walk(const PlannedDossier& planned, Dossier* dossier) {
-  ASSIGN_OR_RETURN(*dossier, patience_->Repeat([&] {
-    return client_->Call(&DossiersStub::SubmitDossier, planned.submit(), planned.intake_unit());
-  }));
-  const std::string& unit = planned.settling_unit();
-  if (planned.end() == Dossier::REJECTED) {
-    return Advance(
-        planned, Dossier::REJECTED,
-        [&](const Dossier& at) {
-          return client_->Call(&DossiersStub::RejectDossier, Addressed(planned.reject(), at), unit);
-        },
-        dossier);
-  }
-  RETURN_IF_ERROR(Advance(
-      planned, Dossier::ACCEPTED,
-      [&](const Dossier& at) {
-        return client_->Call(&DossiersStub::AcceptDossier, Addressed(planned.accept(), at), unit);
-      },
-      dossier));
-  RETURN_IF_ERROR(Advance(
-      planned, Dossier::COMPLETED,
-      [&](const Dossier& at) {
-        return client_->Call(&DossiersStub::CompleteDossier, Addressed(planned.complete(), at),
-                             unit);
-      },
-      dossier));
-  return Advance(
-      planned, Dossier::RETURNED,
-      [&](const Dossier& at) {
-        return client_->Call(&DossiersStub::ReturnDossier, Addressed(planned.return_(), at), unit);
-      },
-      dossier);
-}
-
 // The same request is repeated until its outcome is known. Only when it is refused because the
 // dossier is no longer at this etag — so this request has had no effect, and will have none — the
-// dossier is read: it may be there already, else the command goes on from its new etag. Each turn
-// needs a new etag, so it ends.
-absl::Status JourneyRun::Advance(const PlannedDossier& planned, Dossier::State to, const Send& send,
-                                 Dossier* dossier) {
-  for (;;) {
-    const auto answer = patience_->Repeat([&] { return send(*dossier); });
+// dossier is read: its revision tells how many steps have been taken. Each turn takes one, so it
+// ends.
+absl::Status JourneyRun::Walk(const PlannedDossier& planned, Dossier* dossier) {
+  ASSIGN_OR_RETURN(*dossier, patience_->Repeat([&] { return Send(*client_, planned.steps(0)); }));
+  while (dossier->revision() < planned.steps_size()) {
+    PlannedStep step = planned.steps(static_cast<int>(dossier->revision()));
+    SetText(RequestOf(step), "name", dossier->name());
+    SetText(RequestOf(step), "etag", dossier->etag());
+    const auto answer = patience_->Repeat([&] { return Send(*client_, step); });
     if (answer.ok()) {
       *dossier = *answer;
-      return absl::OkStatus();
+      continue;
     }
     if (!IsOutOfDate(answer.status())) return answer.status();
-    ASSIGN_OR_RETURN(const Dossier now, Get(dossier->name(), planned.settling_unit()));
-    const bool unchanged = now.etag() == dossier->etag();
-    *dossier = now;
-    if (HasReached(now.state(), to)) return absl::OkStatus();
-    if (unchanged || Stage(now.state()) < 0 || now.state() == Dossier::RETURNED) {
+    ASSIGN_OR_RETURN(const Dossier now, Get(dossier->name()));
+    if (now.revision() <= dossier->revision()) {
       return MakeError(
           absl::StatusCode::kFailedPrecondition, kMoved,
-          absl::StrCat(now.name(), " is ", Dossier::State_Name(now.state()), ", cannot become ",
-                       Dossier::State_Name(to), ": ", std::string(answer.status().message())),
+          absl::StrCat(now.name(), " is ", Dossier::State_Name(now.state()),
+                       " and does not go on: ", std::string(answer.status().message())),
           {{"dossier", now.name()}});
     }
+    *dossier = now;
   }
+  return absl::OkStatus();
 }
 
-absl::StatusOr<Dossier> JourneyRun::Get(const std::string& name, const std::string& unit) {
+absl::StatusOr<Dossier> JourneyRun::Get(const std::string& name) {
   dossiers::v1::GetDossierRequest request;
   request.set_name(name);
-  return patience_->Repeat([&] { return client_->Call(&DossiersStub::GetDossier, request, unit); });
+  return patience_->Repeat([&] { return client_->Call(&DossiersStub::GetDossier, request); });
 }
 
 void JourneyRun::Ended(size_t index, const Dossier& dossier) {
@@ -234,8 +221,7 @@ bool JourneyRun::LookAt(Waiting* waiting) {
   dossiers::v1::GetDossierRequest request;
   request.set_name(outcome.name);
   // Not repeated here: the others should not wait for this one.
-  const auto dossier = client_->Call(&DossiersStub::GetDossier, request,
-                                     file_->plan().dossiers[waiting->index].settling_unit());
+  const auto dossier = client_->Call(&DossiersStub::GetDossier, request);
   if (!dossier.ok() && !MayRepeat(dossier.status())) {
     Fail(dossier.status());
     return true;

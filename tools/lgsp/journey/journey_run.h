@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -61,8 +60,6 @@ class JourneyRun {
 
  private:
   using Dossier = dossiers::v1::Dossier;
-  // Sends the command that leads on from a dossier.
-  using Send = std::function<absl::StatusOr<Dossier>(const Dossier&)>;
 
   struct Waiting {
     size_t index;
@@ -72,9 +69,7 @@ class JourneyRun {
 
   void TakePlanned();
   absl::Status Walk(const PlannedDossier& planned, Dossier* dossier);
-  absl::Status Advance(const PlannedDossier& planned, Dossier::State to, const Send& send,
-                       Dossier* dossier);
-  absl::StatusOr<Dossier> Get(const std::string& name, const std::string& unit);
+  absl::StatusOr<Dossier> Get(const std::string& name);
   void Ended(size_t index, const Dossier& dossier);
   void Watch();
   bool LookAt(Waiting* waiting);

@@ -1,6 +1,7 @@
 #include "tools/lgsp/journey/plan.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,35 +9,52 @@
 #include "libs/clock/clock.h"
 #include "libs/status/status.h"
 #include "tools/lgsp/journey/people.h"
+#include "tools/lgsp/journey/way.h"
 
 namespace lgsp::cli {
 namespace {
 
 using dossiers::v1::Dossier;
 
-// The centre that takes in dossiers of every department.
-constexpr char kServiceCentre[] = "H12.15";
-constexpr char kRejectReason[] = "Thành phần hồ sơ chưa đầy đủ theo quy định của thủ tục";
-constexpr char kDueBasis[] = "Thời hạn do người có thẩm quyền ấn định (dữ liệu thử nghiệm)";
-constexpr absl::Duration kOfficersTerm = absl::Hours(24 * 30);
-
 absl::Status Broken(size_t line, absl::string_view what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "PLAN_BROKEN",
                    absl::StrCat("plan, line ", line, ": ", what), {{"line", absl::StrCat(line)}});
 }
 
-// Who is rejected: about a tenth, at least one where there are five or more.
-std::vector<bool> DrawRejected(int dossiers, Chance& chance) {
-  std::vector<bool> rejected(static_cast<size_t>(dossiers), false);
-  const int count = std::max((dossiers + 5) / 10, dossiers >= 5 ? 1 : 0);
-  for (int i = 0; i < count; ++i) rejected[static_cast<size_t>(i)] = true;
+// `count` of `dossiers`, by chance.
+std::vector<bool> Choose(int dossiers, int count, Chance& chance) {
+  std::vector<bool> chosen(static_cast<size_t>(dossiers), false);
+  for (int i = 0; i < std::min(count, dossiers); ++i) chosen[static_cast<size_t>(i)] = true;
   for (uint32_t i = static_cast<uint32_t>(dossiers); i > 1; --i) {
     const uint32_t other = chance.Below(i);
-    const bool last = rejected[i - 1];
-    rejected[i - 1] = rejected[other];
-    rejected[other] = last;
+    const bool last = chosen[i - 1];
+    chosen[i - 1] = chosen[other];
+    chosen[other] = last;
   }
-  return rejected;
+  return chosen;
+}
+
+// Every so many dossiers one, rounded, and at least one where there are that many or half.
+int OneIn(int every, int dossiers) { return (dossiers + every / 2) / every; }
+
+// A tenth is refused, a twentieth withdrawn; more than a tenth has a supplement, a tenth was
+// helped.
+std::vector<Special> DrawSpecials(int dossiers, Chance& chance) {
+  std::vector<Special> specials(static_cast<size_t>(dossiers));
+  const auto choose = [&](int count, const std::function<void(Special&)>& mark) {
+    const std::vector<bool> chosen = Choose(dossiers, count, chance);
+    for (size_t i = 0; i < specials.size(); ++i) {
+      if (chosen[i]) mark(specials[i]);
+    }
+  };
+  choose(OneIn(18, dossiers), [](Special& s) { s.end = Dossier::WITHDRAWN; });
+  choose(OneIn(10, dossiers), [](Special& s) { s.end = Dossier::REJECTED; });
+  choose(OneIn(6, dossiers), [](Special& s) { s.supplement = true; });
+  choose(OneIn(9, dossiers), [](Special& s) { s.assisted = true; });
+  choose(OneIn(12, dossiers), [](Special& s) { s.forwarded = true; });
+  choose(OneIn(12, dossiers), [](Special& s) { s.consulted = true; });
+  choose(OneIn(15, dossiers), [](Special& s) { s.apology = true; });
+  return specials;
 }
 
 // Draws the procedures and channels of a journey: departments' and communes' ones in turn by
@@ -51,7 +69,7 @@ class Draw {
         const TermChoice term = ChooseTerm(procedure, channel);
         // Acceptance would be refused: the due date lies in a year without working days on file.
         if (term.at_most_days > days_on_file) continue;
-        drawable_[procedure.of_commune].push_back({&procedure, channel, term});
+        drawable_[procedure.of_commune].push_back({&procedure, channel, term, ""});
       }
     }
   }
@@ -63,66 +81,26 @@ class Draw {
                      "within the calendar");
   }
 
-  // Fills everything but the request ids and the subject.
-  void Fill(absl::Time made, PlannedDossier* planned) {
-    const std::vector<Drawable>& level = drawable_[chance_.Below(2)];
-    const Drawable& drawn = level[chance_.Below(static_cast<uint32_t>(level.size()))];
-    const Procedure& procedure = *drawn.procedure;
-    dossiers::v1::SubmitDossierRequest& submit = *planned->mutable_submit();
-    submit.set_procedure(procedure.code);
-    submit.set_channel(drawn.channel);
-    DrawAgencies(procedure, planned);
-    *submit.mutable_applicant() =
-        procedure.for_citizens ? MakeCitizen(chance_) : MakeBusiness(chance_);
-    if (planned->end() == Dossier::REJECTED) return;
-    if (drawn.term.term_row != 0) planned->mutable_accept()->set_term_row(drawn.term.term_row);
-    if (drawn.term.officer_sets_due_time) {
-      *planned->mutable_accept()->mutable_due_time() = ToTimestamp(made + kOfficersTerm);
-      planned->mutable_accept()->set_due_basis(kDueBasis);
-    }
+  Drawn Next() {
+    const std::vector<Drawn>& level = drawable_[chance_.Below(2)];
+    Drawn drawn = level[chance_.Below(static_cast<uint32_t>(level.size()))];
+    drawn.commune =
+        catalog_.communes[chance_.Below(static_cast<uint32_t>(catalog_.communes.size()))];
+    return drawn;
   }
 
  private:
-  struct Drawable {
-    const Procedure* procedure;
-    Dossier::Channel channel;
-    TermChoice term;
-  };
-
-  // Filed at the settling agency itself, at the centre, or (a department's) at any commune.
-  void DrawAgencies(const Procedure& procedure, PlannedDossier* planned) {
-    const std::string& commune =
-        catalog_.communes[chance_.Below(static_cast<uint32_t>(catalog_.communes.size()))];
-    const std::string& settling = procedure.of_commune ? commune : procedure.sector_agency;
-    const uint32_t where = chance_.Below(3);
-    std::string intake = settling;
-    if (where == 1) intake = kServiceCentre;
-    if (where == 2) intake = commune;
-    planned->set_intake_unit(intake);
-    planned->set_settling_unit(settling);
-    planned->mutable_submit()->set_intake_agency(intake);
-    if (procedure.of_commune && intake != settling) {
-      planned->mutable_submit()->set_settling_agency(settling);
-    }
-  }
-
   const ProcedureCatalog& catalog_;
   Chance& chance_;
   // Of departments, of communes.
-  std::vector<Drawable> drawable_[2];
+  std::vector<Drawn> drawable_[2];
 };
 
-void SetRequestIds(const PlanHeader& header, PlannedDossier* planned) {
-  const std::string stem = absl::StrCat("journey-", header.id(), "-", planned->number(), "-");
-  planned->mutable_submit()->set_request_id(absl::StrCat(stem, "submit"));
-  if (planned->end() == Dossier::REJECTED) {
-    planned->mutable_reject()->set_request_id(absl::StrCat(stem, "reject"));
-    planned->mutable_reject()->set_reason(kRejectReason);
-    return;
+void SetRequestIds(const PlanHeader& header, PlannedDossier& planned) {
+  for (int i = 0; i < planned.steps_size(); ++i) {
+    SetText(RequestOf(*planned.mutable_steps(i)), "request_id",
+            absl::StrCat("journey-", header.id(), "-", planned.number(), "-", i + 1));
   }
-  planned->mutable_accept()->set_request_id(absl::StrCat(stem, "accept"));
-  planned->mutable_complete()->set_request_id(absl::StrCat(stem, "complete"));
-  planned->mutable_return_()->set_request_id(absl::StrCat(stem, "return"));
 }
 
 absl::Status AddRecord(PlanRecord record, size_t line, Plan* plan) {
@@ -161,15 +139,13 @@ absl::StatusOr<Plan> MakePlan(const PlanHeader& header, const ProcedureCatalog& 
   RETURN_IF_ERROR(draw.Check());
   Plan plan;
   plan.header = header;
-  const std::vector<bool> rejected = DrawRejected(header.dossiers(), chance);
+  const std::vector<Special> specials = DrawSpecials(header.dossiers(), chance);
   for (int number = 1; number <= header.dossiers(); ++number) {
     PlannedDossier& planned = plan.dossiers.emplace_back();
     planned.set_number(number);
-    planned.set_end(rejected[static_cast<size_t>(number - 1)] ? Dossier::REJECTED
-                                                              : Dossier::RETURNED);
-    draw.Fill(made, &planned);
-    planned.mutable_submit()->set_subject(SubjectOf(header, number));
-    SetRequestIds(header, &planned);
+    PlanWay(draw.Next(), specials[static_cast<size_t>(number - 1)], made, chance, planned);
+    planned.mutable_steps(0)->mutable_submit()->set_subject(SubjectOf(header, number));
+    SetRequestIds(header, planned);
   }
   return plan;
 }

@@ -12,12 +12,14 @@
 #include "libs/clock/clock.h"
 #include "libs/status/status.h"
 #include "libs/text/text.h"
+#include "tools/lgsp/journey/way.h"
 
 namespace lgsp::cli {
 namespace {
 
 using dossiers::v1::Applicant;
 using dossiers::v1::Dossier;
+using dossiers::v1::SubmitDossierRequest;
 using google::protobuf::util::MessageDifferencer;
 
 const ProcedureCatalog& RealCatalog() {
@@ -38,6 +40,17 @@ PlanHeader Header(int dossiers, uint32_t seed = 7, const std::string& id = "0123
 
 Plan Make(const PlanHeader& header) { return *MakePlan(header, RealCatalog()); }
 
+bool ByCommune(const std::string& code) {
+  static const std::set<std::string> codes = [] {
+    std::set<std::string> of_communes;
+    for (const Procedure& procedure : RealCatalog().procedures) {
+      if (procedure.of_commune) of_communes.insert(procedure.code);
+    }
+    return of_communes;
+  }();
+  return codes.contains(code);
+}
+
 void CheckSame(const Plan& a, const Plan& b) {
   CHECK(MessageDifferencer::Equals(a.header, b.header));
   REQUIRE(a.dossiers.size() == b.dossiers.size());
@@ -55,59 +68,87 @@ TEST_CASE("a seed determines the plan; the id keeps two plans of one seed apart"
   std::set<std::string> ids;
   for (const Plan* one : {&plan, &other_id}) {
     for (const PlannedDossier& planned : one->dossiers) {
-      for (const std::string& id : {planned.submit().request_id(), planned.accept().request_id(),
-                                    planned.complete().request_id(), planned.return_().request_id(),
-                                    planned.reject().request_id()}) {
-        if (id.empty()) continue;
+      for (const PlannedStep& step : planned.steps()) {
+        const std::string id = GetText(RequestOf(step), "request_id");
         CHECK(ids.insert(id).second);
+        CHECK(!id.empty());
         CHECK(id.size() <= 64);
       }
-      CHECK(ids.insert(planned.submit().subject()).second);
+      CHECK(ids.insert(planned.steps(0).submit().subject()).second);
     }
   }
-  CHECK(plan.dossiers[3].submit().procedure() == other_id.dossiers[3].submit().procedure());
+  CHECK(plan.dossiers[3].steps(0).submit().procedure() ==
+        other_id.dossiers[3].steps(0).submit().procedure());
 }
 
-TEST_CASE("about a tenth is rejected, both levels and all channels occur") {
+const SubmitDossierRequest& SubmitOf(const PlannedDossier& planned) {
+  return planned.steps(0).submit();
+}
+
+TEST_CASE(
+    "refused, withdrawn, supplemented, helped, forwarded, asked: each as often as it should") {
   const int dossiers = GENERATE(1, 4, 5, 20, 200);
   const Plan plan = Make(Header(dossiers));
-  int rejected = 0;
-  std::map<std::string, int> levels;
+  std::map<std::string, int> ends, commands, levels;
   std::set<int> channels;
+  int helped = 0;
   for (const PlannedDossier& planned : plan.dossiers) {
-    rejected += planned.end() == Dossier::REJECTED ? 1 : 0;
-    CHECK(planned.has_reject() == (planned.end() == Dossier::REJECTED));
-    CHECK(planned.has_accept() == (planned.end() == Dossier::RETURNED));
-    ++levels[absl::StartsWith(planned.settling_unit(), "H12.50.") ? "commune" : "department"];
-    channels.insert(planned.submit().channel());
+    ++ends[Dossier::State_Name(planned.end())];
+    std::set<std::string> kinds;
+    for (const PlannedStep& step : planned.steps()) {
+      kinds.insert(RequestOf(step).GetDescriptor()->name());
+    }
+    for (const std::string& kind : kinds) ++commands[kind];
+    CHECK(planned.steps().rbegin()->state() == planned.end());
+    CHECK(planned.steps(0).has_submit());
+    ++levels[ByCommune(SubmitOf(planned).procedure()) ? "commune" : "department"];
+    channels.insert(SubmitOf(planned).channel());
+    helped += SubmitOf(planned).has_assistance() ? 1 : 0;
   }
   const std::map<int, int> expected = {{1, 0}, {4, 0}, {5, 1}, {20, 2}, {200, 20}};
-  CHECK(rejected == expected.at(dossiers));
+  CHECK(ends["REJECTED"] == expected.at(dossiers));
+  CHECK(ends["RETURNED"] + ends["REJECTED"] + ends["WITHDRAWN"] == dossiers);
   if (dossiers < 200) return;
+  CHECK(ends["WITHDRAWN"] >= 8);
+  CHECK(commands["AskSupplementRequest"] >= 20);
+  CHECK(commands["AskSupplementRequest"] == commands["AnswerSupplementRequest"]);
+  CHECK(helped >= 20);
+  CHECK(commands["ForwardDossierRequest"] >= 10);
+  CHECK(commands["BeginWaitRequest"] >= 10);
+  CHECK(commands["ReappointDossierRequest"] >= 8);
+  CHECK(commands["SignDossierRequest"] >= 10);
+  CHECK(commands["TransferDossierRequest"] >= 5);
   CHECK(levels["commune"] > 70);
   CHECK(levels["department"] > 70);
   CHECK(channels.size() == 3);
 }
 
-TEST_CASE("a commune's procedure filed elsewhere names the commune") {
-  int elsewhere = 0;
+TEST_CASE("a commune's procedure filed elsewhere names the commune, or the centre finds out") {
+  int named = 0, found_out = 0;
   for (const PlannedDossier& planned : Make(Header(200)).dossiers) {
-    const bool commune = absl::StartsWith(planned.settling_unit(), "H12.50.");
-    CHECK(planned.submit().intake_agency() == planned.intake_unit());
-    const bool needs_name = commune && planned.intake_unit() != planned.settling_unit();
-    CHECK(planned.submit().settling_agency() == (needs_name ? planned.settling_unit() : ""));
-    elsewhere += needs_name ? 1 : 0;
+    const SubmitDossierRequest& submit = SubmitOf(planned);
+    CHECK(submit.intake_agency() == planned.steps(0).unit());
+    if (!ByCommune(submit.procedure())) continue;
+    named += submit.settling_agency().empty() ? 0 : 1;
+    if (planned.steps_size() < 2 || !planned.steps(1).has_forward()) continue;
+    ++found_out;
+    CHECK(submit.settling_agency().empty());
+    CHECK(planned.steps(1).unit() == "H12.15");
+    CHECK(absl::StartsWith(planned.steps(1).forward().to_agency(), "H12.50."));
   }
-  CHECK(elsewhere > 10);
+  CHECK(named > 10);
+  CHECK(found_out > 3);
 }
 
 TEST_CASE("an officer's date lies in the future and has its basis") {
   int set = 0;
   for (const PlannedDossier& planned : Make(Header(200)).dossiers) {
-    if (!planned.accept().has_due_time()) continue;
-    ++set;
-    CHECK(ToTime(planned.accept().due_time()) > kMade + absl::Hours(24));
-    CHECK_FALSE(planned.accept().due_basis().empty());
+    for (const PlannedStep& step : planned.steps()) {
+      if (!step.accept().has_due_time()) continue;
+      ++set;
+      CHECK(ToTime(step.accept().due_time()) > kMade + absl::Hours(24));
+      CHECK_FALSE(step.accept().due_basis().empty());
+    }
   }
   CHECK(set > 0);
 }
@@ -122,7 +163,7 @@ TEST_CASE("no term reaches beyond the calendar, whenever the plan is made") {
   for (const Procedure& procedure : RealCatalog().procedures) by_code[procedure.code] = &procedure;
   for (const PlannedDossier& planned : plan->dossiers) {
     const TermChoice term =
-        ChooseTerm(*by_code.at(planned.submit().procedure()), planned.submit().channel());
+        ChooseTerm(*by_code.at(SubmitOf(planned).procedure()), SubmitOf(planned).channel());
     CHECK(term.at_most_days <= 91);
   }
 }
@@ -130,7 +171,7 @@ TEST_CASE("no term reaches beyond the calendar, whenever the plan is made") {
 TEST_CASE("applicants are synthetic, of valid form and in NFC") {
   int citizens = 0;
   for (const PlannedDossier& planned : Make(Header(200)).dossiers) {
-    const Applicant& applicant = planned.submit().applicant();
+    const Applicant& applicant = planned.steps(0).submit().applicant();
     INFO(applicant.ShortDebugString());
     CHECK(*text::ToNfc(applicant.full_name()) == applicant.full_name());
     CHECK(absl::EndsWith(applicant.email(), "@example.com"));

@@ -42,12 +42,14 @@ absl::StatusOr<std::unique_ptr<PlatformClient>> PlatformClient::Connect(const Da
   return absl::WrapUnique(new PlatformClient(gateway.address(), channel));
 }
 
-void PlatformClient::Prepare(absl::string_view unit, grpc::ClientContext* context) {
+void PlatformClient::Prepare(absl::string_view unit, absl::string_view role,
+                             grpc::ClientContext* context) {
   rpc::SetDeadline(*context, kCallTimeout);
   // A call that waits keeps its thread polling, so that a broken connection comes up again at once.
   context->set_wait_for_ready(true);
   if (unit.empty()) return;
-  context->AddMetadata("lgsp-officer", absl::StrCat(kOfficer, "; ", unit, "; ", kRoles));
+  context->AddMetadata("lgsp-officer", absl::StrCat(kOfficer, "; ", unit, "; ", kRoles,
+                                                    role.empty() ? "" : ",", role));
 }
 
 absl::Status PlatformClient::Converted(const grpc::Status& status) {

@@ -28,14 +28,15 @@ class PlatformClient {
 
   const std::string& address() const { return address_; }
 
-  // One unary call as an officer who acts for `unit`; no officer is named when it is empty. Any
-  // status of the platform.
+  // One unary call as an officer who acts for `unit`, with `role` beside the usual ones; no officer
+  // is named when `unit` is empty. Any status of the platform.
   template <typename Stub, typename Request, typename Response>
   absl::StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                                              Response*),
-                                const Request& request, absl::string_view unit = "") {
+                                const Request& request, absl::string_view unit = "",
+                                absl::string_view role = "") {
     grpc::ClientContext context;
-    Prepare(unit, &context);
+    Prepare(unit, role, &context);
     Response response;
     const absl::Status status =
         Converted((StubOf(static_cast<Stub*>(nullptr))->*method)(&context, request, &response));
@@ -48,7 +49,7 @@ class PlatformClient {
   using InsightsStub = insights::v1::Insights::Stub;
 
   PlatformClient(std::string address, const std::shared_ptr<grpc::Channel>& channel);
-  static void Prepare(absl::string_view unit, grpc::ClientContext* context);
+  static void Prepare(absl::string_view unit, absl::string_view role, grpc::ClientContext* context);
   static absl::Status Converted(const grpc::Status& status);
   DossiersStub* StubOf(DossiersStub*) { return dossiers_.get(); }
   InsightsStub* StubOf(InsightsStub*) { return insights_.get(); }

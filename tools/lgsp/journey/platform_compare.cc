@@ -70,7 +70,7 @@ absl::StatusOr<std::vector<Difference>> CompareWithList(const Plan& plan,
   std::vector<Difference> differences;
   for (const PlannedDossier& planned : plan.dossiers) {
     const Outcome& outcome = outcomes[static_cast<size_t>(planned.number() - 1)];
-    const auto [first, last] = listed.equal_range(planned.submit().subject());
+    const auto [first, last] = listed.equal_range(planned.steps(0).submit().subject());
     const auto times = std::distance(first, last);
     if (times > 1 || (outcome.ended && times == 0)) {
       differences.push_back({Difference::Kind::kLost, planned.number(),
