@@ -1,15 +1,9 @@
 // Consumers of a feed on a real server.
-#include "libs/events/consumer.h"
-
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <catch2/catch.hpp>
-#include <random>
 
 #include "absl/strings/str_cat.h"
+#include "libs/events/feed_consumer.h"
 #include "libs/events/fixture_test.h"
 #include "libs/status/status.h"
 #include "libs/testing/metric_value.h"
@@ -22,49 +16,13 @@ using lgsp::events::v1::FollowResponse;
 using sql::Eventually;
 using sql::kBothEngines;
 
-constexpr char kConsumer[] = "dossier-counts";
-
-// A consumer of `publisher` with its own channel, as a process of its own has it.
-class RunningConsumer {
- public:
-  RunningConsumer(Publisher& publisher, Inbox& inbox, Handler handler = Inbox::Effect)
-      : consumer_(kConsumer, publisher.ChannelOf("insights"), &*inbox.db, &publisher.clock(),
-                  &metrics_, std::move(handler)) {
-    consumer_.Start();
-  }
-  double Metric(absl::string_view name) const {
-    return testing::MetricValue(metrics_, absl::StrCat(name, "{consumer=\"", kConsumer, "\"}"));
-  }
-
- private:
-  metrics::Registry metrics_;
-  Consumer consumer_;
-};
-
-// A port nobody has. Below 32768: the kernel gives those to nobody by itself.
-int FreePort() {
-  std::random_device random;
-  for (int attempt = 0; attempt < 100; ++attempt) {
-    const int port = 20'000 + static_cast<int>(random() % 12'000);
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<uint16_t>(port));
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    const bool is_free = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
-    close(fd);
-    if (is_free) return port;
-  }
-  FAIL("no free port");
-  return 0;
-}
-
 FollowResponse ResponseAt(uint64_t n, const std::string& id, int64_t revision) {
   FollowResponse response;
   response.mutable_position()->set_epoch(77);
   response.mutable_position()->set_n(n);
   response.mutable_event()->set_source(kSource);
   response.mutable_event()->set_id(id);
+  response.mutable_event()->set_type("lgsp.dossiers.v1.DossierSubmitted");
   response.mutable_event()->set_subject("dossiers/a");
   response.mutable_event()->set_revision(revision);
   return response;
@@ -103,7 +61,7 @@ TEST_CASE("effect, inbox and position are one transaction; an event has its effe
 }
 
 TEST_CASE("every event arrives once and in order, across restarts of the consumer") {
-  Publisher publisher({}, 0, "", GENERATE(from_range(sql::kBothEngines)));
+  Publisher publisher(GENERATE(from_range(kTransports)));
   Inbox inbox(GENERATE(from_range(kBothEngines)));
   constexpr int kRounds = 5, kEach = 60;
   for (int round = 0; round < kRounds; ++round) {
@@ -141,7 +99,7 @@ TEST_CASE("a consumer goes on when the publisher was away") {
 }
 
 TEST_CASE("an event that fails is tried again, the later ones wait, the lag shows") {
-  Publisher publisher;
+  Publisher publisher(GENERATE(from_range(kTransports)));
   Inbox inbox;
   std::atomic<int> failures = 0;
   std::atomic<bool> healed = false;
@@ -206,7 +164,8 @@ TEST_CASE("a consumer ends at once, whether it waits for events, for the server,
   metrics::Registry metrics;
   const absl::Time begin = absl::Now();
   {
-    Consumer never_begun(kConsumer, channel, &*inbox.db, &publisher.clock(), &metrics, {});
+    const FeedConsumer never_begun({kConsumer, &*inbox.db, &publisher.clock(), &metrics, {}},
+                                   channel);
   }
   {
     const RunningConsumer waits(publisher, inbox);
@@ -216,7 +175,8 @@ TEST_CASE("a consumer ends at once, whether it waits for events, for the server,
     const RunningConsumer just_begun(publisher, inbox);
   }
   {
-    Consumer alone(kConsumer, channel, &*inbox.db, &publisher.clock(), &metrics, Inbox::Effect);
+    FeedConsumer alone({kConsumer, &*inbox.db, &publisher.clock(), &metrics, Inbox::Effect},
+                       channel);
     publisher.Stop();
     alone.Start();
   }
@@ -224,7 +184,9 @@ TEST_CASE("a consumer ends at once, whether it waits for events, for the server,
 }
 
 TEST_CASE("consumers end and begin again and again while events are told") {
-  Publisher publisher({.poll_interval = absl::Milliseconds(1), .heartbeat = absl::Milliseconds(2)});
+  const Transport transport = GENERATE(from_range(kTransports));
+  Publisher publisher({.poll_interval = absl::Milliseconds(1), .heartbeat = absl::Milliseconds(2)},
+                      0, "", transport.engine, transport.NewTopic());
   Inbox inbox(GENERATE(from_range(kBothEngines)));
   constexpr int kEvents = 300;
   std::atomic<bool> told = false;
@@ -233,7 +195,7 @@ TEST_CASE("consumers end and begin again and again while events are told") {
       const absl::Status status = publisher.db().Run(
           [&](sql::Transaction& tx) { return publisher.Add(tx, {"dossiers/a", i}); });
       if (!status.ok()) return status;
-      publisher.feed().Notify();
+      publisher.Notify();
     }
     told = true;
     return absl::OkStatus();

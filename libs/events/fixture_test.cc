@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "lgsp/dossiers/v1/events.pb.h"
 #include "libs/auth/auth.h"
+#include "libs/events/kafka_consumer.h"
 #include "libs/events/migrations.h"
 #include "libs/rpc/server.h"
 #include "libs/status/status.h"
@@ -63,9 +64,15 @@ std::vector<FollowResponse> OutboxFixture::Read(uint64_t after, int limit) {
   return out;
 }
 
+std::optional<KafkaTopic> Transport::NewTopic() const {
+  if (kafka == nullptr) return std::nullopt;
+  return KafkaBroker::Shared(kafka).NewTopic();
+}
+
 Publisher::Publisher(FeedOptions options, int port, absl::string_view more_calls,
-                     sql::Database::Engine engine)
+                     sql::Database::Engine engine, std::optional<KafkaTopic> topic)
     : options_(options),
+      topic_(std::move(topic)),
       port_(port),
       platform_(absl::StrCat(
           "rules { caller: 'insights' service: 'lgsp.events.v1.Feed' methods: 'Follow' }"
@@ -81,8 +88,14 @@ Publisher::Publisher(FeedOptions options, int port, absl::string_view more_calls
 
 void Publisher::Start() {
   feed_ = std::make_unique<FeedService>(&*db_, kSource, &platform_.metrics(), options_);
-  sequencer_ = std::make_unique<Sequencer>(&*db_, &clock_, &platform_.metrics(),
-                                           [this] { feed_->Notify(); });
+  if (topic_.has_value()) {
+    producer_ =
+        std::make_unique<KafkaProducer>(&*db_, &clock_, &platform_.metrics(), kSource, *topic_);
+  }
+  sequencer_ = std::make_unique<Sequencer>(&*db_, &clock_, &platform_.metrics(), [this] {
+    feed_->Notify();
+    if (producer_ != nullptr) producer_->Notify();
+  });
   server_ = platform_.Start("dossiers", {{kFeed, feed_.get()}}, port_);
 }
 
@@ -92,6 +105,7 @@ void Publisher::Stop() {
   server_->Drain(sql::kPatience);
   server_.reset();
   sequencer_.reset();
+  producer_.reset();
   feed_.reset();
 }
 
@@ -109,7 +123,13 @@ void Publisher::Publish(const std::vector<TestEvent>& events) {
     INFO(status);
     REQUIRE(status.ok());
   }
+  Notify();
+}
+
+void Publisher::Notify() {
+  if (feed_ == nullptr) return;
   feed_->Notify();
+  if (producer_ != nullptr) producer_->Notify();
 }
 
 void Publisher::PublishMany(const std::string& subject, int n, size_t padding, int64_t first) {
@@ -121,7 +141,7 @@ void Publisher::PublishMany(const std::string& subject, int n, size_t padding, i
   });
   INFO(status);
   REQUIRE(status.ok());
-  if (feed_ != nullptr) feed_->Notify();
+  Notify();
 }
 
 std::shared_ptr<grpc::Channel> Publisher::ChannelOf(absl::string_view service) {
@@ -211,6 +231,62 @@ lgsp::events::v1::Position Inbox::Position(absl::string_view consumer) {
   });
   REQUIRE(status.ok());
   return position;
+}
+
+RunningConsumer::RunningConsumer(Publisher& publisher, Inbox& inbox, Handler handler,
+                                 sql::Database* db) {
+  ConsumerParts parts = {kConsumer, db == nullptr ? &*inbox.db : db, &publisher.clock(), &metrics_,
+                         std::move(handler)};
+  if (publisher.topic().has_value()) {
+    consumer_ =
+        std::make_unique<KafkaConsumer>(std::move(parts), *publisher.topic(), kGroup, kTestSession);
+  } else {
+    consumer_ = std::make_unique<FeedConsumer>(std::move(parts), publisher.ChannelOf("insights"));
+  }
+  consumer_->Start();
+}
+
+double RunningConsumer::Metric(absl::string_view name) const {
+  return testing::MetricValue(metrics_, absl::StrCat(name, "{consumer=\"", kConsumer, "\"}"));
+}
+
+Ledger::Ledger(Inbox& inbox) : inbox_(inbox) {
+  REQUIRE(
+      RunOne(*inbox.db,
+             "CREATE TABLE ledger (subject TEXT NOT NULL PRIMARY KEY, revision BIGINT NOT NULL, "
+             "events BIGINT NOT NULL, wrong BIGINT NOT NULL)")
+          .ok());
+}
+
+absl::Status Ledger::Effect(sql::Transaction& tx, const lgsp::events::v1::Event& event) {
+  return tx
+      .Execute(
+          "INSERT INTO ledger (subject, revision, events, wrong) VALUES (:subject, :revision, 1, "
+          ":first) ON CONFLICT (subject) DO UPDATE SET revision = :revision, "
+          "events = ledger.events + 1, wrong = ledger.wrong + "
+          "CASE WHEN ledger.revision = :before THEN 0 ELSE 1 END",
+          {{"subject", event.subject()},
+           {"revision", event.revision()},
+           {"before", event.revision() - 1},
+           {"first", event.revision() == 1 ? 0 : 1}})
+      .status();
+}
+
+int64_t Ledger::Count() {
+  return ReadInt(*inbox_.db, "SELECT CAST(COALESCE(SUM(events), 0) AS BIGINT) FROM ledger");
+}
+
+std::vector<std::string> Ledger::Wrong(int64_t n) {
+  const auto rows = ReadOne(*inbox_.db,
+                            "SELECT subject, events, wrong FROM ledger "
+                            "WHERE events <> :n OR revision <> :n OR wrong <> 0 ORDER BY subject",
+                            {{"n", n}});
+  REQUIRE(rows.ok());
+  std::vector<std::string> wrong;
+  for (const sql::Row& row : rows->rows) {
+    wrong.push_back(absl::StrCat(row.Text(0), " ", row.Int(1), " ", row.Int(2)));
+  }
+  return wrong;
 }
 
 std::vector<std::string> Range(const std::string& subject, int first, int last) {

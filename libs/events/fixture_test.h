@@ -4,6 +4,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,8 +12,11 @@
 
 #include "lgsp/events/v1/feed.grpc.pb.h"
 #include "libs/clock/clock.h"
-#include "libs/events/consumer.h"
+#include "libs/events/delivery.h"
+#include "libs/events/feed_consumer.h"
 #include "libs/events/feed_service.h"
+#include "libs/events/kafka_broker_test.h"
+#include "libs/events/kafka_producer.h"
 #include "libs/events/outbox.h"
 #include "libs/events/sequencer.h"
 #include "libs/sql/fixture_test.h"
@@ -22,6 +26,10 @@ namespace lgsp::events {
 
 inline constexpr char kFeed[] = "lgsp.events.v1.Feed";
 inline constexpr char kSource[] = "//dossiers.lgsp";
+inline constexpr char kConsumer[] = "dossier-counts";
+inline constexpr char kGroup[] = "lgsp.insights";
+// After it a process of a group that died has died for the others too.
+inline constexpr absl::Duration kTestSession = absl::Seconds(2);
 
 // Nothing but Notify moves this feed.
 inline constexpr FeedOptions kNoPolling = {.poll_interval = absl::Hours(1),
@@ -58,12 +66,28 @@ struct TestEvent {
   const google::protobuf::Message* data = nullptr;
 };
 
+// How events come from a publisher to a consumer.
+struct Transport {
+  sql::Database::Engine engine;
+  // Of Kafka; null: by the feed.
+  const char* kafka = nullptr;
+  // At Kafka: a topic of its own.
+  std::optional<KafkaTopic> NewTopic() const;
+};
+inline constexpr std::array kTransports = {Transport{sql::Database::Engine::kSqlite},
+                                           Transport{sql::Database::Engine::kPostgres},
+                                           Transport{sql::Database::Engine::kSqlite, kOldKafka},
+                                           Transport{sql::Database::Engine::kPostgres, kNewKafka}};
+
 // A platform whose dossiers publish. insights and gateway may follow.
 class Publisher {
  public:
   // `more_calls`: rules beside those of the feed, as in libs/rpc/calls.proto.
   explicit Publisher(FeedOptions options = {}, int port = 0, absl::string_view more_calls = "",
-                     sql::Database::Engine engine = sql::Database::Engine::kSqlite);
+                     sql::Database::Engine engine = sql::Database::Engine::kSqlite,
+                     std::optional<KafkaTopic> topic = std::nullopt);
+  explicit Publisher(const Transport& transport)
+      : Publisher({}, 0, "", transport.engine, transport.NewTopic()) {}
   ~Publisher() { Stop(); }
 
   // As main of a service does it.
@@ -81,6 +105,10 @@ class Publisher {
   int64_t epoch() { return ReadInt(*db_, "SELECT epoch FROM feed_epoch"); }
 
   testing::Platform& platform() { return platform_; }
+  // Where it also produces to.
+  const std::optional<KafkaTopic>& topic() const { return topic_; }
+  // Says that something was told.
+  void Notify();
   sql::Database& db() { return *db_; }
   FakeClock& clock() { return clock_; }
   FeedService& feed() { return *feed_; }
@@ -88,12 +116,14 @@ class Publisher {
 
  private:
   const FeedOptions options_;
+  const std::optional<KafkaTopic> topic_;
   int port_;
   testing::Platform platform_;
   sql::TestDatabase db_;
   FakeClock clock_;
   const Outbox outbox_;
   std::unique_ptr<FeedService> feed_;
+  std::unique_ptr<KafkaProducer> producer_;
   std::unique_ptr<Sequencer> sequencer_;
   std::unique_ptr<rpc::Server> server_;
 };
@@ -134,6 +164,33 @@ class Inbox {
   lgsp::events::v1::Position Position(absl::string_view consumer);
 
   sql::TestDatabase db;
+};
+
+// A consumer of `publisher` by the transport that it has, as a process of its own has it.
+class RunningConsumer {
+ public:
+  // `db`: that of the inbox, unless it is another process's connection to it.
+  RunningConsumer(Publisher& publisher, Inbox& inbox, Handler handler = Inbox::Effect,
+                  sql::Database* db = nullptr);
+  double Metric(absl::string_view name) const;
+
+ private:
+  metrics::Registry metrics_;
+  std::unique_ptr<Consumer> consumer_;
+};
+
+// An effect that shows loss, doubling and disorder, whatever number of processes has it: per
+// subject how many events came and how many of them out of turn.
+class Ledger {
+ public:
+  explicit Ledger(Inbox& inbox);
+  static absl::Status Effect(sql::Transaction& tx, const lgsp::events::v1::Event& event);
+  int64_t Count();
+  // `<subject> <events> <out of turn>` of all, where they are not `n` in order.
+  std::vector<std::string> Wrong(int64_t n);
+
+ private:
+  Inbox& inbox_;
 };
 
 // `<subject> <first>` … `<subject> <last>`.

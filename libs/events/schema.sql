@@ -42,3 +42,11 @@ CREATE TABLE feed_sequencer (
   lease_until BIGINT NOT NULL
 );
 INSERT INTO feed_sequencer (one, owner, lease_until) VALUES (1, '', 0);
+
+-- How far the feed has been produced to Kafka, and which process does it until when (libs/events/kafka_producer.h).
+CREATE TABLE feed_production (
+  topic TEXT NOT NULL PRIMARY KEY,
+  n BIGINT NOT NULL,
+  owner TEXT NOT NULL,
+  lease_until BIGINT NOT NULL
+);

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "absl/strings/escaping.h"
+#include "libs/keys/openssl_ptr.h"
 #include "libs/status/status.h"
 
 namespace lgsp::keys {
@@ -38,6 +39,27 @@ std::string HmacSha256(absl::string_view key, absl::string_view data) {
   unsigned int size = 0;
   HMAC(Sha256Method(), key.data(), static_cast<int>(key.size()), Data(data), data.size(),
        reinterpret_cast<unsigned char*>(out.data()), &size);
+  return out;
+}
+
+struct Sha256Stream::Impl {
+  DigestContextPtr context{EVP_MD_CTX_new()};
+};
+
+Sha256Stream::Sha256Stream() : impl_(std::make_unique<Impl>()) {
+  EVP_DigestInit_ex2(impl_->context.get(), Sha256Method(), nullptr);
+}
+
+Sha256Stream::~Sha256Stream() = default;
+
+void Sha256Stream::Update(absl::string_view data) {
+  EVP_DigestUpdate(impl_->context.get(), data.data(), data.size());
+}
+
+std::string Sha256Stream::Finish() {
+  std::string out(32, '\0');
+  unsigned int size = 0;
+  EVP_DigestFinal_ex(impl_->context.get(), reinterpret_cast<unsigned char*>(out.data()), &size);
   return out;
 }
 

@@ -1,6 +1,7 @@
 // Hashes, random bytes and the text forms of bytes.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -11,6 +12,21 @@ namespace lgsp::keys {
 // 32 raw bytes.
 std::string Sha256(absl::string_view data);
 std::string HmacSha256(absl::string_view key, absl::string_view data);
+
+// The hash of what comes in pieces.
+class Sha256Stream {
+ public:
+  Sha256Stream();
+  ~Sha256Stream();
+
+  void Update(absl::string_view data);
+  // 32 raw bytes; call once, last.
+  std::string Finish();
+
+ private:
+  struct Impl;
+  const std::unique_ptr<Impl> impl_;
+};
 
 // Aborts the process when the system has no randomness: there is no safe way on.
 std::string RandomBytes(size_t n);

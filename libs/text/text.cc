@@ -140,7 +140,9 @@ std::string Fold(absl::string_view text) {
 
 std::string FoldCase(absl::string_view text) {
   UErrorCode code = U_ZERO_ERROR;
-  icu::UnicodeString wide = ToIcu(text);
+  // Decomposed first, else what is folded could depend on how it was composed.
+  icu::UnicodeString wide = Nfd().normalize(ToIcu(text), code);
+  CheckIcu(code);
   wide.foldCase();
   const icu::UnicodeString composed = Nfc().normalize(wide, code);
   CheckIcu(code);

@@ -46,7 +46,9 @@ absl::Status DossierChanges::Save(sql::Transaction& tx, Command command, const C
   if (!dossier.waits().empty()) RETURN_IF_ERROR(store_.SetAnswerDeadline(tx, dossier));
   if (dossier.due().provisional()) RETURN_IF_ERROR(store_.AddProvisionalDue(tx, dossier.name()));
   RETURN_IF_ERROR(store_.AddTransition(tx, dossier, CommandName(command), now, caller));
-  RETURN_IF_ERROR(OrderPortalSync(tx, *catalogue_, store_, loaded, *clock_));
+  if (command != Command::kAssign) {
+    RETURN_IF_ERROR(OrderPortalSync(tx, *catalogue_, store_, loaded, *clock_));
+  }
   return Tell(tx, command, traceparent, now, loaded);
 }
 

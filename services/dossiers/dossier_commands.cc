@@ -24,6 +24,19 @@ grpc::Status DossierService::RunCommand(
     absl::FunctionRef<absl::StatusOr<LoadedDossier>(sql::Transaction&, const Caller&, absl::Time)>
         decide,
     Dossier* response) {
+  const auto take_effect = [&](sql::Transaction& tx, const durable::Command& command,
+                               const rpc::CallContext& call) -> absl::Status {
+    const absl::Time now = parts_.clock->CivilNow();
+    ASSIGN_OR_RETURN(LoadedDossier loaded, decide(tx, call.caller, now));
+    RETURN_IF_ERROR(parts_.changes->Save(tx, kind, call.caller, call.traceparent, now, loaded));
+    // What is answered is what a reader would see now.
+    ASSIGN_OR_RETURN(LoadedDossier stored, store().Load(tx, IdOf(loaded.dossier.name())));
+    RETURN_IF_ERROR(durable::SaveAnswer(tx, command, stored.dossier.name(), stored.key,
+                                        stored.dossier.SerializeAsString(),
+                                        parts_.clock->SecurityNow()));
+    response->Swap(&stored.dossier);
+    return absl::OkStatus();
+  };
   return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
     RETURN_IF_ERROR(aip::CheckRequestId(request.request_id()));
     const auto command = durable::MakeCommand(call.caller.system(), request.request_id(),
@@ -39,17 +52,12 @@ grpc::Status DossierService::RunCommand(
                        ? absl::OkStatus()
                        : DossierNotFound(response->name());
           }
-          const absl::Time now = parts_.clock->CivilNow();
-          ASSIGN_OR_RETURN(LoadedDossier loaded, decide(tx, call.caller, now));
-          RETURN_IF_ERROR(
-              parts_.changes->Save(tx, kind, call.caller, call.traceparent, now, loaded));
-          // What is answered is what a reader would see now.
-          ASSIGN_OR_RETURN(LoadedDossier stored, store().Load(tx, IdOf(loaded.dossier.name())));
-          RETURN_IF_ERROR(durable::SaveAnswer(tx, command, stored.dossier.name(), stored.key,
-                                              stored.dossier.SerializeAsString(),
-                                              parts_.clock->SecurityNow()));
-          response->Swap(&stored.dossier);
-          return absl::OkStatus();
+          const absl::Status done = take_effect(tx, command, call);
+          if (done.ok()) return done;
+          // It may be its own effect that stands in its way, committed by another process since it
+          // was looked for: run again, it finds the answer.
+          const auto late = durable::FindAnswer(tx, *parts_.subject_keys, command);
+          return late.ok() && late->has_value() ? sql::RevisionConflict() : done;
         },
         call.deadline));
     parts_.committed();
@@ -81,14 +89,26 @@ grpc::Status DossierService::RunChange(
       response);
 }
 
+absl::Status DossierService::CheckNotFiled(sql::Transaction& tx, const Caller& caller,
+                                           const v1::SubmitDossierRequest& request) {
+  for (const v1::ForeignCode& code : request.foreign_codes()) {
+    ASSIGN_OR_RETURN(const std::string name, store().FindForeignCode(tx, code));
+    if (name.empty()) continue;
+    const bool visible = LoadFor(tx, caller, "name", name).ok();
+    return ForeignCodeTaken(code.issuer(), visible ? name : "");
+  }
+  return absl::OkStatus();
+}
+
 grpc::Status DossierService::SubmitDossier(grpc::ServerContext* context,
                                            const v1::SubmitDossierRequest* request,
                                            Dossier* response) {
   return RunCommand(
       context, Command::kSubmit, *request,
-      [&](sql::Transaction&, const Caller& caller,
+      [&](sql::Transaction& tx, const Caller& caller,
           absl::Time now) -> absl::StatusOr<LoadedDossier> {
         LoadedDossier submitted;
+        RETURN_IF_ERROR(CheckNotFiled(tx, caller, *request));
         ASSIGN_OR_RETURN(submitted.dossier, DecideSubmit(*parts_.catalogue, caller, *request, now));
         submitted.dossier.set_name(absl::StrCat(kCollection, "/", NewUuid(*parts_.clock)));
         return submitted;

@@ -42,9 +42,9 @@ constexpr char kByOfficer[] =
     "AND (:procedure = '' OR procedure_code = :procedure) ORDER BY name DESC LIMIT :limit";
 constexpr char kByDue[] =
     "SELECT due, name FROM dossier_list WHERE agency = :agency AND due > 0 AND due >= :due "
-    "AND due < :before AND (due > :due OR name < :after) AND (:state = 0 OR state = :state) "
+    "AND due < :before AND (due > :due OR name > :after) AND (:state = 0 OR state = :state) "
     "AND (:procedure = '' OR procedure_code = :procedure) "
-    "AND (:officer = '' OR officer = :officer) ORDER BY due, name DESC LIMIT :limit";
+    "AND (:officer = '' OR officer = :officer) ORDER BY due, name LIMIT :limit";
 
 // One range of one index.
 struct Range {
@@ -59,11 +59,12 @@ struct Range {
 // dossiers have ended; of the open states an agency has few.
 absl::StatusOr<sql::Result> ReadRange(sql::Transaction& tx, const Range& range, int limit) {
   const ListFilter& f = range.filter;
-  const std::string after = range.at.name.empty() ? kAfterAllNames : range.at.name;
+  const bool by_due = f.due_before > 0;
+  const std::string after = range.at.name.empty() && !by_due ? kAfterAllNames : range.at.name;
   const sql::Param agency("agency", range.agency), from("after", after), most("limit", limit);
   const sql::Param state("state", static_cast<int>(f.state)), procedure("procedure", f.procedure);
   const sql::Param settling("settling", f.settling), officer("officer", f.officer);
-  if (f.due_before > 0) {
+  if (by_due) {
     return tx.Execute(kByDue, {agency,
                                from,
                                most,
@@ -99,9 +100,10 @@ absl::Status Refill(sql::Transaction& tx, int limit, Range& range) {
   return absl::OkStatus();
 }
 
-// By due date, then newest first.
+// Newest first; by due date the earliest first, and the oldest of those.
 bool ComesBefore(const ListPlace& a, const ListPlace& b) {
-  return a.due != b.due ? a.due < b.due : a.name > b.name;
+  if (a.due != b.due) return a.due < b.due;
+  return a.due > 0 ? a.name < b.name : a.name > b.name;
 }
 
 // The index by settling agency knows every state apart.
@@ -236,6 +238,10 @@ absl::StatusOr<std::vector<ListPlace>> ReadList(sql::Transaction& tx,
     next->read.pop_front();
   }
   return places;
+}
+
+std::vector<absl::string_view> ListStatements() {
+  return {kAll, kByState, kBySettling, kByProcedure, kByOfficer, kByDue};
 }
 
 absl::StatusOr<std::map<Dossier::State, int64_t>> CountSettled(sql::Transaction& tx,

@@ -46,7 +46,7 @@ struct ListFilter {
   int64_t due_before = 0;
 };
 
-// A place in a list: by due date, then newest first; without `due_before` due is 0.
+// A place in a list: newest first, due is 0; with `due_before` by due date, the oldest first.
 struct ListPlace {
   int64_t due = 0;
   // Empty: the beginning.
@@ -58,6 +58,9 @@ absl::StatusOr<std::vector<ListPlace>> ReadList(sql::Transaction& tx,
                                                 const std::vector<std::string>& agencies,
                                                 const ListFilter& filter, const ListPlace& after,
                                                 int limit);
+
+// The statements that ReadList chooses from, for the test of their plans.
+std::vector<absl::string_view> ListStatements();
 
 // How many dossiers `agency` settles, by state.
 absl::StatusOr<std::map<lgsp::dossiers::v1::Dossier::State, int64_t>> CountSettled(

@@ -139,6 +139,10 @@ class DossierService final : public lgsp::dossiers::v1::Dossiers::Service {
   absl::StatusOr<LoadedDossier> LoadFor(sql::Transaction& tx, const lgsp::auth::v1::Caller& caller,
                                         absl::string_view field, absl::string_view name);
 
+  // ALREADY_EXISTS FOREIGN_CODE_TAKEN with the dossier that was made of the same case before.
+  absl::Status CheckNotFiled(sql::Transaction& tx, const lgsp::auth::v1::Caller& caller,
+                             const lgsp::dossiers::v1::SubmitDossierRequest& request);
+
   // Whose lists the caller reads: of the agencies it acts for, and of those they succeeded.
   std::vector<std::string> ListsOf(const lgsp::auth::v1::Caller& caller) const;
 

@@ -229,7 +229,7 @@ absl::Status DossierStore::AddForeignCodes(sql::Transaction& tx, const Dossier& 
             "VALUES (:issuer, :code, :dossier) "
             "ON CONFLICT (issuer, code) DO NOTHING",
             {{"issuer", code.issuer()}, {"code", code.code()}, {"dossier", dossier.name()}}));
-    if (inserted.changed == 0) return ForeignCodeTaken(code.issuer());
+    if (inserted.changed == 0) return ForeignCodeTaken(code.issuer(), "");
   }
   return absl::OkStatus();
 }

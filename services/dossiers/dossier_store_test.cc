@@ -5,6 +5,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "libs/aip/aip.h"
 #include "libs/clock/clock.h"
@@ -251,6 +253,69 @@ TEST_CASE("store: names of an agency's dossiers, newest first, by state and sett
     CHECK(numbers("H12.50.01", "H12.04", Dossier::REJECTED, 0, 100) == "3");
     CHECK(numbers("H12.50.01", "", Dossier::RETURNED, 0, 100) == "");
     CHECK(numbers("H12.50.02", "", kAny, 0, 100) == "");
+  }
+}
+
+// 4,000 dossiers of one agency, as lists know them.
+void FillLists(TestStore& test) {
+  const absl::Status filled = test.db->Run([&](sql::Transaction& tx) -> absl::Status {
+    for (int i = 0; i < 4000; ++i) {
+      ListRow row{"H12.04",
+                  i % 100 == 0 ? Dossier::SUBMITTED : Dossier::RETURNED,
+                  "H12.04",
+                  absl::StrCat("1.", i % 40),
+                  i % 50 == 0 ? 1'000'000 + i : 0,
+                  i % 2 == 0 ? "an" : ""};
+      RETURN_IF_ERROR(SetListRows(tx, absl::StrFormat("dossiers/%05d", i), {}, {row}));
+    }
+    return absl::OkStatus();
+  });
+  INFO(filled);
+  REQUIRE(filled.ok());
+  if (test.db->engine() == sql::Database::Engine::kPostgres) {
+    REQUIRE(sql::RunOne(*test.db, "ANALYZE dossier_list").ok());
+  }
+}
+
+TEST_CASE("store: every list is read from its index, in order, without sorting") {
+  for (const auto engine : sql::kBothEngines) {
+    TestStore test(engine);
+    FillLists(test);
+    const bool sqlite = engine == sql::Database::Engine::kSqlite;
+    for (const absl::string_view statement : ListStatements()) {
+      // What is not asked for passes everything.
+      const auto unless = [&](absl::string_view passed, absl::string_view value) {
+        return absl::StrContains(statement, passed) ? absl::string_view("''") : value;
+      };
+      const std::string literal = absl::StrReplaceAll(
+          statement, {{":agency", "'H12.04'"},
+                      {":after", "'dossiers/02000'"},
+                      {":limit", "51"},
+                      {":state", absl::StrContains(statement, ":state = 0") ? "0" : "1"},
+                      {":procedure", unless(":procedure = ''", "'1.1'")},
+                      {":settling", unless(":settling = ''", "'H12.04'")},
+                      {":officer", unless(":officer = ''", "'an'")},
+                      {":due", "0"},
+                      {":before", "9000000"}});
+      std::string plan;
+      const absl::Status explained = test.db->Read([&](sql::Transaction& tx) -> absl::Status {
+        // With few rows PostgreSQL would rather gather and sort them.
+        if (!sqlite) RETURN_IF_ERROR(tx.Execute("SET LOCAL enable_bitmapscan = off").status());
+        ASSIGN_OR_RETURN(
+            const sql::Result result,
+            tx.Execute(absl::StrCat(sqlite ? "EXPLAIN QUERY PLAN " : "EXPLAIN ", literal)));
+        for (const sql::Row& row : result.rows) {
+          absl::StrAppend(&plan, row.Text(sqlite ? 3 : 0), "\n");
+        }
+        return absl::OkStatus();
+      });
+      INFO(explained << "\n" << statement << "\n" << plan);
+      CHECK(explained.ok());
+      CHECK(absl::StrContains(plan, sqlite ? "INDEX" : "Index"));
+      for (const absl::string_view bad : {"SCAN dossier_list", "TEMP B-TREE", "Seq Scan", "Sort"}) {
+        CHECK_FALSE(absl::StrContains(plan, bad));
+      }
+    }
   }
 }
 

@@ -127,10 +127,10 @@ absl::Status ForeignCodeInvalid(absl::string_view what) {
   return MakeFieldError("FOREIGN_CODE_INVALID", "foreign_codes", what);
 }
 
-absl::Status ForeignCodeTaken(absl::string_view issuer) {
+absl::Status ForeignCodeTaken(absl::string_view issuer, absl::string_view dossier) {
   return MakeError(absl::StatusCode::kAlreadyExists, "FOREIGN_CODE_TAKEN",
                    absl::StrCat("another dossier has this code of ", Shown(issuer)),
-                   {{"issuer", Shown(issuer)}});
+                   {{"issuer", Shown(issuer)}, {"dossier", dossier}});
 }
 
 absl::Status CompetenceUndetermined() {
@@ -248,6 +248,28 @@ absl::Status DueTimeInvalid(absl::string_view what) {
 absl::Status CalendarMissing(int year) {
   return Precondition("CALENDAR_MISSING", absl::StrCat("no working days are on file for ", year),
                       {{"year", absl::StrCat(year)}});
+}
+
+absl::Status MirrorNotFound(absl::string_view name) {
+  return MakeError(absl::StatusCode::kNotFound, "MIRROR_NOT_FOUND", "no such mirror",
+                   {{"name", name}});
+}
+
+absl::Status MirrorNotCentral(absl::string_view procedure) {
+  return Precondition(
+      "MIRROR_NOT_CENTRAL",
+      absl::StrCat("procedure ", procedure, " is not one that central systems settle"),
+      {{"procedure", procedure}});
+}
+
+absl::Status MirrorOfAnother(absl::string_view code) {
+  return MakeError(absl::StatusCode::kPermissionDenied, "MIRROR_OF_ANOTHER",
+                   absl::StrCat("another system tells of the dossier ", Shown(code)),
+                   {{"code", Shown(code)}});
+}
+
+absl::Status MirrorInvalid(absl::string_view field, absl::string_view what) {
+  return MakeFieldError("MIRROR_INVALID", field, what);
 }
 
 absl::Status EraseReasonInvalid() {

@@ -92,7 +92,7 @@ inline constexpr Step kSteps[] = {
     // Nothing on paper need be carried.
     {Dossier::ACCEPTED, Command::kReceive, kReceiver, Dossier::IN_PROGRESS},
     {Dossier::ACCEPTED, Command::kForward, kIntake | kProcessing | kReceiver, Dossier::TRANSFERRED},
-    {Dossier::ACCEPTED, Command::kAssign, kProcessing | kHead, Dossier::ACCEPTED},
+    {Dossier::ACCEPTED, Command::kAssign, kProcessing | kReceiver | kHead, Dossier::ACCEPTED},
     {Dossier::ACCEPTED, Command::kStart, kProcessing, Dossier::IN_PROGRESS},
     {Dossier::ACCEPTED, Command::kAskSupplement, kProcessing, Dossier::SUPPLEMENT_ASKED},
     {Dossier::ACCEPTED, Command::kReappoint, kHead, Dossier::ACCEPTED},
@@ -105,6 +105,7 @@ inline constexpr Step kSteps[] = {
     {Dossier::TRANSFERRED, Command::kReceive, kReceiver, Dossier::IN_PROGRESS},
     {Dossier::TRANSFERRED, Command::kForward, kReceiver, Dossier::TRANSFERRED},
     {Dossier::TRANSFERRED, Command::kSendBack, kReceiver, Dossier::ACCEPTED},
+    {Dossier::TRANSFERRED, Command::kAssign, kReceiver | kHead, Dossier::TRANSFERRED},
     {Dossier::TRANSFERRED, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
 
     {Dossier::IN_PROGRESS, Command::kForward, kProcessing, Dossier::TRANSFERRED},

@@ -27,12 +27,12 @@ constexpr absl::string_view kAgreed[] = {
     "assign ph > SUPPLEMENT_ASKED_AT_INTAKE; "
     "expire s > EXPIRED",
     "ACCEPTED 2: transfer i > TRANSFERRED; receive r > IN_PROGRESS; forward ipr > TRANSFERRED; "
-    "assign ph > ACCEPTED; start p > IN_PROGRESS; "
+    "assign prh > ACCEPTED; start p > IN_PROGRESS; "
     "ask-supplement p > SUPPLEMENT_ASKED; reappoint h > ACCEPTED; complete p > COMPLETED; "
     "withdraw a > WITHDRAWN; stop h > STOPPED; "
     "recount s > ACCEPTED",
     "TRANSFERRED 2: receive r > IN_PROGRESS; forward r > TRANSFERRED; send-back r > ACCEPTED; "
-    "withdraw a > WITHDRAWN",
+    "assign rh > TRANSFERRED; withdraw a > WITHDRAWN",
     "IN_PROGRESS 4: forward p > TRANSFERRED; send-back p > ACCEPTED; assign ph > IN_PROGRESS; "
     "ask-supplement p > SUPPLEMENT_ASKED; wait-for-payment p > WAITING_PAYMENT; "
     "wait-for-agency p > WAITING_AGENCY; sign h > SIGNED; reappoint h > IN_PROGRESS; "

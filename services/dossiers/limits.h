@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/time/time.h"
 
@@ -46,6 +47,9 @@ inline constexpr absl::Duration kClockTolerance = absl::Minutes(5);
 // Longer codes of procedures and agencies do not exist.
 inline constexpr size_t kMaxCodeLength = 32;
 
+// The word of a central system for a dossier's state.
+inline constexpr size_t kMaxOwnerStateLength = 64;
+
 // Of a search in the catalogue.
 inline constexpr size_t kMaxQueryBytes = 800;
 
@@ -79,6 +83,44 @@ inline constexpr absl::Duration kExpiryAgain = absl::Hours(1);
 // After a start provisional due dates are counted again, so many at each turn.
 inline constexpr absl::Duration kRecountInterval = absl::Seconds(1);
 inline constexpr size_t kMaxRecounted = 100;
+// Of documents. A chunk is what one message of a stream carries.
+inline constexpr size_t kMaxChunkBytes = 64 << 10;
+inline constexpr int64_t kMaxDocumentBytes = int64_t{50} << 20;
+inline constexpr int kMaxDocuments = 500;
+inline constexpr int64_t kMaxDossierBytes = int64_t{1} << 30;
+inline constexpr int kMaxTitleCharacters = 500;
+inline constexpr int kMaxFileNameCharacters = 255;
+inline constexpr int kMaxReferenceCharacters = 200;
+inline constexpr int kMaxStatedPapers = 50;
+inline constexpr int kMaxRulings = 400;
+inline constexpr int kMaxPaperCopies = 99;
+// Earlier dossiers of an applicant that are looked through for papers, of each agency, and papers
+// named for one item.
+inline constexpr int kMaxEarlierDossiers = 20;
+inline constexpr int kMaxCandidates = 3;
+
+// Uploads and downloads at once, and of them those of one system; the stillness and the time after
+// which one is cancelled, and how often that is looked at.
+inline constexpr int kMaxTransfers = 64;
+inline constexpr int kMaxTransfersPerCaller = 32;
+inline constexpr absl::Duration kTransferRetryDelay = absl::Seconds(1);
+inline constexpr absl::Duration kTransferStall = absl::Seconds(30);
+inline constexpr absl::Duration kLongestTransfer = absl::Minutes(15);
+inline constexpr absl::Duration kTransferCheckInterval = absl::Seconds(1);
+
+// A file without a row, or begun and not ended, is deleted when it is older than any transfer.
+inline constexpr absl::Duration kOrphanAge = absl::Hours(1);
+// One folder of kFolders at each turn.
+inline constexpr absl::Duration kFileSweepInterval = absl::Seconds(5);
+
+// A scan of one document, how many of them at a turn, and how long one is left to the process that
+// began it.
+inline constexpr absl::Duration kScanTimeout = absl::Seconds(30);
+inline constexpr absl::Duration kScanInterval = absl::Seconds(1);
+inline constexpr int kScansInARow = 16;
+inline constexpr absl::Duration kScanClaim = absl::Minutes(2);
+inline constexpr absl::Duration kScanRetryDelay = absl::Seconds(15);
+
 // How long calls under way may go on after SIGTERM.
 inline constexpr absl::Duration kDrainGrace = absl::Seconds(10);
 

@@ -13,11 +13,14 @@ namespace lgsp::dossiers {
 namespace {
 
 using lgsp::dossiers::v1::DayRun;
+using lgsp::dossiers::v1::ForeignCode;
 using lgsp::dossiers::v1::PortalSync;
 using lgsp::dossiers::v1::Transition;
 using lgsp::dossiers::v1::Wait;
 using lgsp::national::v1::ProgressRow;
 using lgsp::national::v1::SyncDossierRequest;
+
+constexpr char kPortalIssuer[] = "portal";
 
 // What each step is called at the portal (NoiDungXuLy).
 absl::string_view StepText(Dossier::State state) {
@@ -86,6 +89,14 @@ std::string RemarkOf(const Dossier& dossier) {
   return dossier.reappointment().reason();
 }
 
+// What the portal calls a dossier that was filed there; empty: filed here.
+std::string PortalsNumber(const Dossier& dossier) {
+  for (const ForeignCode& code : dossier.foreign_codes()) {
+    if (code.issuer() == kPortalIssuer) return code.code();
+  }
+  return "";
+}
+
 void SetTimes(const Dossier& dossier, SyncDossierRequest& request) {
   *request.mutable_submit_time() = dossier.submit_time();
   if (dossier.has_accept_time()) *request.mutable_accept_time() = dossier.accept_time();
@@ -113,8 +124,10 @@ durable::CallWorker::Options PortalSyncOptions() {
 SyncDossierRequest ToPortal(const Catalogue& catalogue, const Dossier& dossier,
                             const std::vector<Transition>& transitions) {
   SyncDossierRequest request;
-  request.set_number(dossier.code().empty() ? dossier.name().substr(dossier.name().find('/') + 1)
-                                            : dossier.code());
+  const std::string ours = dossier.code().empty() ? IdOf(dossier.name()) : dossier.code();
+  const std::string theirs = PortalsNumber(dossier);
+  request.set_number(theirs.empty() ? ours : theirs);
+  if (!theirs.empty()) request.set_own_number(ours);
   request.set_procedure_code(dossier.procedure());
   if (const Procedure* procedure = catalogue.ProcedureOf(dossier); procedure != nullptr) {
     request.set_procedure_name(procedure->display_name());
@@ -123,6 +136,7 @@ SyncDossierRequest ToPortal(const Catalogue& catalogue, const Dossier& dossier,
   request.set_channel(ToPortal(dossier.channel()));
   request.set_applicant_name(dossier.applicant().full_name());
   request.set_applicant_id_number(dossier.applicant().id_number());
+  request.set_applicant_old_id_number(dossier.applicant().old_id_number());
   // The kinds have the portal's own numbers.
   request.set_applicant_kind(
       static_cast<SyncDossierRequest::ApplicantKind>(dossier.applicant().kind()));
@@ -138,6 +152,8 @@ SyncDossierRequest ToPortal(const Catalogue& catalogue, const Dossier& dossier,
   // The portal knows a row by status and second, and steps of one second may share a status.
   int64_t last_second = 0;
   for (const Transition& transition : transitions) {
+    // Which officer has it is the agency's own affair.
+    if (transition.command() == CommandName(Command::kAssign)) continue;
     ProgressRow* row = request.add_progress();
     row->set_portal_status(PortalStatus(transition.state()));
     *row->mutable_time() = transition.time();
@@ -158,8 +174,10 @@ absl::Status OrderPortalSync(sql::Transaction& tx, const Catalogue& catalogue,
                              const DossierStore& store, const LoadedDossier& loaded,
                              const Clock& clock) {
   const Dossier& dossier = loaded.dossier;
-  // Filed here, it is known there from acceptance or refusal on.
-  if (!dossier.has_accept_time() && dossier.state() != Dossier::REJECTED) return absl::OkStatus();
+  // Filed here, it is known there from acceptance or refusal on; filed there, from the beginning.
+  const bool known = dossier.has_accept_time() || dossier.state() == Dossier::REJECTED ||
+                     !PortalsNumber(dossier).empty();
+  if (!known) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::vector<Transition> transitions,
                    store.Transitions(tx, dossier.name()));
   durable::Call call;

@@ -44,6 +44,25 @@ Transition Step(Dossier::State state, int64_t seconds, absl::string_view officer
   return transition;
 }
 
+TEST_CASE("portal: filed there, it is told under its own number and ours; of assignment nothing") {
+  Dossier dossier = Returned();
+  dossier.add_foreign_codes()->set_issuer("H49");
+  dossier.mutable_foreign_codes(0)->set_code("x");
+  CHECK(ToPortal(TheCatalogue(), dossier, {}).number() == "H12.04-261116-0001");
+  CHECK(ToPortal(TheCatalogue(), dossier, {}).own_number().empty());
+  dossier.add_foreign_codes()->set_issuer("portal");
+  dossier.mutable_foreign_codes(1)->set_code("G22.99-261102-1234567");
+  dossier.mutable_applicant()->set_old_id_number("380012345");
+  Transition assigned = Step(Dossier::ACCEPTED, 2, "cb-17", "");
+  assigned.set_command("assign");
+  const SyncDossierRequest request =
+      ToPortal(TheCatalogue(), dossier, {Step(Dossier::SUBMITTED, 1, "", ""), assigned});
+  CHECK(request.number() == "G22.99-261102-1234567");
+  CHECK(request.own_number() == "H12.04-261116-0001");
+  CHECK(request.applicant_old_id_number() == "380012345");
+  CHECK(request.progress_size() == 1);
+}
+
 TEST_CASE("portal: what the portal is told of a dossier") {
   const Dossier dossier = Returned();
   const SyncDossierRequest request =

@@ -157,7 +157,13 @@ const std::set<std::string>& NotAnswered() {
                                               "PAYMENT_WAIT",
                                               "TAKEN_OUT",
                                               "SUPPLEMENT_WORKING_DAYS",
-                                              "CONSULTATION_WORKING_DAYS"};
+                                              "CONSULTATION_WORKING_DAYS",
+                                              "NOT_DEMANDABLE",
+                                              "FROM_STORE",
+                                              "SQL_OUTCOME_UNKNOWN",
+                                              "SCANNER_ADDRESS_INVALID",
+                                              "SCANNER_ANSWER_INVALID",
+                                              "SCANNER_UNAVAILABLE"};
   return words;
 }
 
@@ -201,6 +207,8 @@ TEST_CASE("refusals: every reason stands in the proto's comments, and none that 
   CHECK(files >= 10);
   CHECK(answered.size() >= 30);
   const std::string proto = Read(SourceFile("protos/lgsp/dossiers/v1/dossiers.proto")) +
+                            Read(SourceFile("protos/lgsp/dossiers/v1/documents.proto")) +
+                            Read(SourceFile("protos/lgsp/dossiers/v1/mirrors.proto")) +
                             Read(SourceFile("protos/lgsp/dossiers/v1/procedures.proto"));
   for (const std::string& reason : answered) {
     INFO(reason);
@@ -210,7 +218,7 @@ TEST_CASE("refusals: every reason stands in the proto's comments, and none that 
   const std::set<std::string> codes = {
       "NOT_FOUND",         "INVALID_ARGUMENT",   "FAILED_PRECONDITION", "PERMISSION_DENIED",
       "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "DATA_LOSS",           "OTHER_AGENCY",
-      "BY_COUNCIL",        "ALREADY_EXISTS"};
+      "BY_COUNCIL",        "ALREADY_EXISTS",     "NOT_IN_SOURCE",       "EARLIER_DOSSIER"};
   const std::regex comment("//[^\n]*");
   for (std::sregex_iterator it(proto.begin(), proto.end(), comment), end; it != end; ++it) {
     const std::string text = it->str();

@@ -510,6 +510,12 @@ TEST_CASE("assignment: the head moves an officer's open work, page by page, and 
     for (int i = 0; i < count; ++i) {
       service.Command(&Stub::AssignDossier, service.Submit(), to_an, head);
     }
+    // One of them is on its way.
+    Dossier on_its_way = service.Command(&Stub::AssignDossier, service.Submit(), to_an, head);
+    const Caller ward = CallerOf("H12.50.01");
+    on_its_way =
+        service.Command(&Stub::AcceptDossier, on_its_way, v1::AcceptDossierRequest(), ward);
+    service.Command(&Stub::TransferDossier, on_its_way, v1::TransferDossierRequest(), ward);
     const Dossier ended =
         service.Reject(service.Command(&Stub::AssignDossier, service.Submit(), to_an, head));
     MoveWorkRequest move;
@@ -524,7 +530,7 @@ TEST_CASE("assignment: the head moves an officer's open work, page by page, and 
     CHECK(first->remaining());
     const auto second = service.Call(&Stub::MoveWork, move, head);
     REQUIRE(second.ok());
-    CHECK(second->moved() == 3);
+    CHECK(second->moved() == 4);
     CHECK_FALSE(second->remaining());
     CHECK(service.Call(&Stub::MoveWork, move, head)->moved() == 0);
     CHECK(service.Get(ended.name())->assigned_officer() == "an");
@@ -539,11 +545,20 @@ TEST_CASE("routing: a code of others is one dossier's only") {
     SubmitDossierRequest request = SampleSubmission();
     request.add_foreign_codes()->set_issuer("portal");
     request.mutable_foreign_codes(0)->set_code("G01-1");
-    REQUIRE(service.Call(&Stub::SubmitDossier, request).ok());
+    const auto first = service.Call(&Stub::SubmitDossier, request);
+    REQUIRE(first.ok());
     request.set_request_id("another");
     const auto again = service.Call(&Stub::SubmitDossier, request);
     CHECK(again.status().code() == absl::StatusCode::kAlreadyExists);
     CHECK(ErrorReason(again.status()) == "FOREIGN_CODE_TAKEN");
+    CHECK(absl::StrContains(again.status().ToString(), first->name()));
+    request.set_intake_agency("H12.50.02");
+    const auto elsewhere = service.Call(&Stub::SubmitDossier, request, CallerOf("H12.50.02"));
+    CHECK(ErrorReason(elsewhere.status()) == "FOREIGN_CODE_TAKEN");
+    CHECK_FALSE(absl::StrContains(elsewhere.status().ToString(), first->name()));
+    request.set_intake_agency("H12.50.01");
+    // The portal knows it, and is told of it under its own number from the beginning.
+    CHECK(first->portal_sync().state() == v1::PortalSync::PENDING);
     request.mutable_foreign_codes(0)->set_issuer("H49");
     CHECK(service.Call(&Stub::SubmitDossier, request).ok());
   }

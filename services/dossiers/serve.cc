@@ -5,26 +5,36 @@
 #include "libs/config/config.h"
 #include "libs/durable/periodic_job.h"
 #include "libs/durable/sweep.h"
-#include "libs/events/feed_service.h"
 #include "libs/events/outbox.h"
-#include "libs/events/sequencer.h"
+#include "libs/events/publication.h"
 #include "libs/log/log.h"
 #include "libs/rpc/channel.h"
 #include "libs/rpc/server.h"
 #include "libs/status/status.h"
 #include "services/dossiers/catalogue_store.h"
 #include "services/dossiers/config.pb.h"
+#include "services/dossiers/document_keeping.h"
 #include "services/dossiers/dossier_service.h"
 #include "services/dossiers/limits.h"
 #include "services/dossiers/migrations.h"
+#include "services/dossiers/mirror_service.h"
 #include "services/dossiers/portal_client.h"
 #include "services/dossiers/procedure_service.h"
 
 namespace lgsp::dossiers {
 namespace {
 
+constexpr char kEventSource[] = "//dossiers.lgsp";
+constexpr char kTopic[] = "lgsp.dossiers.v1";
+
 absl::StatusOr<Catalogue> LoadCatalogue(const DossiersConfig& config, absl::string_view base) {
   return Catalogue::Load(config::Resolve(base, config.catalog_folder()));
+}
+
+// Nothing where no Kafka is configured.
+std::optional<events::KafkaTopic> TopicOf(const DossiersConfig& config, const std::string& base) {
+  if (!config.has_kafka()) return std::nullopt;
+  return events::KafkaTopic{config.kafka(), base, kTopic};
 }
 
 absl::Status Import(sql::Database& db, const Clock& clock, Catalogue& catalogue) {
@@ -63,6 +73,9 @@ absl::Status Serve(const std::string& config_file) {
   metrics::Registry metrics;
   RETURN_IF_ERROR(metrics.Serve(config.metrics_listen()).status());
   ASSIGN_OR_RETURN(Catalogue catalogue, LoadCatalogue(config, base));
+  ASSIGN_OR_RETURN(
+      const DocumentPolicies policies,
+      DocumentPolicies::Load(config::Resolve(base, config.catalog_folder()), catalogue));
   ASSIGN_OR_RETURN(const auto subject_keys,
                    durable::SubjectKeys::FromFile(config::Resolve(base, config.key_ring_file())));
   ASSIGN_OR_RETURN(keys::BlindIndex index_key,
@@ -74,7 +87,6 @@ absl::Status Serve(const std::string& config_file) {
   RETURN_IF_ERROR(db->Migrate(Migrations()));
   RETURN_IF_ERROR(Import(*db, clock, catalogue));
   RETURN_IF_ERROR(events::EnsureEpoch(*db));
-
   ASSIGN_OR_RETURN(const auto gateway, rpc::Connect(config.rpc(), base, config.gateway()));
   const auto portal = MakePortalWorker(db.get(), subject_keys.get(), &clock, &metrics, gateway);
   const durable::PeriodicJob sweep("sweep", kSweepInterval,
@@ -82,12 +94,10 @@ absl::Status Serve(const std::string& config_file) {
   durable::KeyRotation rotation(db.get(), subject_keys.get());
   const durable::PeriodicJob rewrap("key rotation", kRotationInterval,
                                     [&] { return rotation.Step(); });
-  events::FeedService feed(db.get(), "//dossiers.lgsp", &metrics);
+  events::Publication events(db.get(), &clock, &metrics, kEventSource, TopicOf(config, base));
   const DossierChanges changes(&catalogue, subject_keys.get(), &persons, &clock, db->engine());
-  events::Sequencer sequencer(db.get(), &clock, &metrics, [&] { feed.Notify(); });
   const auto committed = [&] {
-    sequencer.Notify();
-    feed.Notify();
+    events.Notify();
     portal->Wake();
   };
   const durable::PeriodicJob expiry("overdue waits", kExpiryInterval,
@@ -104,17 +114,24 @@ absl::Status Serve(const std::string& config_file) {
       });
   DossierService service({db.get(), subject_keys.get(), &catalogue, &clock, &changes, committed});
   ProcedureService procedures(db.get(), &catalogue);
+  ASSIGN_OR_RETURN(const auto documents,
+                   DocumentKeeping::Start(config.documents(), base,
+                                          {db.get(), subject_keys.get(), &catalogue, &policies,
+                                           &clock, &changes.store(), &metrics}));
+  MirrorService mirrors(db.get(), &catalogue, &clock);
   ASSIGN_OR_RETURN(const auto server,
                    rpc::Server::Start(config.rpc(), base,
                                       {{v1::Dossiers::service_full_name(), &service},
                                        {v1::Procedures::service_full_name(), &procedures},
-                                       {events::v1::Feed::service_full_name(), &feed}},
+                                       {v1::Documents::service_full_name(), &documents->service()},
+                                       {v1::Mirrors::service_full_name(), &mirrors},
+                                       {events::v1::Feed::service_full_name(), &events.feed()}},
                                       &metrics, &clock));
   portal->Start();
   log::Info("ready", {{"port", server->port()},
                       {"procedures", static_cast<int64_t>(catalogue.procedures().size())}});
   rpc::WaitForSignal();
-  feed.Stop();
+  events.feed().Stop();
   server->Drain(kDrainGrace);
   return absl::OkStatus();
 }

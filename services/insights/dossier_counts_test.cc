@@ -5,7 +5,7 @@
 
 #include "lgsp/dossiers/v1/dossiers.pb.h"
 #include "libs/clock/clock.h"
-#include "libs/events/consumer.h"
+#include "libs/events/delivery.h"
 #include "libs/sql/fixture_test.h"
 #include "libs/status/status.h"
 #include "services/insights/migrations.h"

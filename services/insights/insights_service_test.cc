@@ -7,7 +7,7 @@
 #include "google/protobuf/util/time_util.h"
 #include "lgsp/dossiers/v1/events.pb.h"
 #include "libs/auth/auth.h"
-#include "libs/events/consumer.h"
+#include "libs/events/feed_consumer.h"
 #include "libs/events/fixture_test.h"
 #include "libs/rpc/channel.h"
 #include "libs/rpc/server.h"
@@ -51,9 +51,9 @@ class InsightsFixture {
 
   void Follow() {
     metrics_ = std::make_unique<metrics::Registry>();
-    consumer_ =
-        std::make_unique<events::Consumer>(kConsumer, publisher_.ChannelOf("insights"), &*db,
-                                           &publisher_.clock(), metrics_.get(), CountEvent);
+    consumer_ = std::make_unique<events::FeedConsumer>(
+        events::ConsumerParts{kConsumer, &*db, &publisher_.clock(), metrics_.get(), CountEvent},
+        publisher_.ChannelOf("insights"));
     consumer_->Start();
   }
   void StopFollowing() { consumer_.reset(); }

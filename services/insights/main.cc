@@ -2,7 +2,9 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "libs/config/config.h"
-#include "libs/events/consumer.h"
+#include "libs/events/feed_consumer.h"
+#include "libs/events/kafka_consumer.h"
+#include "libs/events/parked_service.h"
 #include "libs/log/log.h"
 #include "libs/rpc/channel.h"
 #include "libs/rpc/server.h"
@@ -17,8 +19,22 @@ ABSL_FLAG(std::string, config, "", "textproto of services/insights/config.proto"
 namespace lgsp::insights {
 namespace {
 
+constexpr char kTopic[] = "lgsp.dossiers.v1";
+// What the processes of this service are to Kafka.
+constexpr char kGroup[] = "lgsp.insights";
 // How long calls under way may go on after SIGTERM.
 constexpr absl::Duration kDrainGrace = absl::Seconds(5);
+
+absl::StatusOr<std::unique_ptr<events::Consumer>> MakeConsumer(const InsightsConfig& config,
+                                                               const std::string& base,
+                                                               events::ConsumerParts parts) {
+  if (config.has_kafka()) {
+    return std::make_unique<events::KafkaConsumer>(
+        std::move(parts), events::KafkaTopic{config.kafka(), base, kTopic}, kGroup);
+  }
+  ASSIGN_OR_RETURN(const auto dossiers, rpc::Connect(config.rpc(), base, config.dossiers()));
+  return std::make_unique<events::FeedConsumer>(std::move(parts), dossiers);
+}
 
 absl::Status Serve(const std::string& config_file) {
   InsightsConfig config;
@@ -31,14 +47,16 @@ absl::Status Serve(const std::string& config_file) {
                    sql::Database::Open(
                        {.url = sql::ResolveUrl(base, config.database_url()), .metrics = &metrics}));
   RETURN_IF_ERROR(db->Migrate(Migrations()));
-  ASSIGN_OR_RETURN(const auto dossiers, rpc::Connect(config.rpc(), base, config.dossiers()));
   InsightsService service(db.get());
-  ASSIGN_OR_RETURN(
-      const auto server,
-      rpc::Server::Start(config.rpc(), base, {{v1::Insights::service_full_name(), &service}},
-                         &metrics, &clock));
-  events::Consumer consumer(kConsumer, dossiers, db.get(), &clock, &metrics, CountEvent);
-  consumer.Start();
+  events::ParkedService parked(db.get(), &clock, &metrics, {{kConsumer, CountEvent}});
+  ASSIGN_OR_RETURN(const auto server,
+                   rpc::Server::Start(config.rpc(), base,
+                                      {{v1::Insights::service_full_name(), &service},
+                                       {events::v1::Parked::service_full_name(), &parked}},
+                                      &metrics, &clock));
+  ASSIGN_OR_RETURN(const auto consumer,
+                   MakeConsumer(config, base, {kConsumer, db.get(), &clock, &metrics, CountEvent}));
+  consumer->Start();
   log::Info("ready", {{"port", server->port()}});
   rpc::WaitForSignal();
   server->Drain(kDrainGrace);

@@ -109,14 +109,17 @@ class Writer {
 };
 
 // DinhDanhCHS: 12 digits are the personal ID number, 9 the old one; a tax code is neither.
-ordered_json Identities(absl::string_view number) {
+ordered_json Identities(const v1::SyncDossierRequest& request) {
   ordered_json list = ordered_json::array();
-  const bool digits = std::all_of(number.begin(), number.end(), absl::ascii_isdigit);
-  if (!digits || (number.size() != 12 && number.size() != 9)) return list;
-  ordered_json identity = ordered_json::object();
-  identity["LoaiDinhDanh"] = number.size() == 12 ? "1" : "2";
-  identity["SoDinhDanh"] = std::string(number);
-  list.push_back(std::move(identity));
+  for (const std::string& number :
+       {request.applicant_id_number(), request.applicant_old_id_number()}) {
+    const bool digits = std::all_of(number.begin(), number.end(), absl::ascii_isdigit);
+    if (!digits || (number.size() != 12 && number.size() != 9)) continue;
+    ordered_json identity = ordered_json::object();
+    identity["LoaiDinhDanh"] = number.size() == 12 ? "1" : "2";
+    identity["SoDinhDanh"] = number;
+    list.push_back(std::move(identity));
+  }
   return list;
 }
 
@@ -156,6 +159,7 @@ void WriteState(Writer& w, const v1::SyncDossierRequest& r) {
 absl::StatusOr<PortalDossier> ItemOnly(const v1::SyncDossierRequest& r, absl::string_view agency) {
   Writer w;
   w.Code("MaHoSo", "number", r.number());
+  if (!r.own_number().empty()) w.Code("MaHoSoDonVi", "own_number", r.own_number());
   w.Code("MaTTHC", "procedure_code", r.procedure_code());
   w.Required("TenTTHC", "procedure_name", r.procedure_name());
   w.Code("MaLinhVuc", "field_name", FieldCode(agency, r.field_name()));
@@ -163,7 +167,7 @@ absl::StatusOr<PortalDossier> ItemOnly(const v1::SyncDossierRequest& r, absl::st
   w.Number("KenhThucHien", "channel", r.channel(), 1, 3);
   WriteApplicant(w, r);
   WriteState(w, r);
-  w.List("DinhDanhCHS", Identities(r.applicant_id_number()));
+  w.List("DinhDanhCHS", Identities(r));
   for (const char* name : {"DSKetNoiCSDL", "TaiLieuNop", "DanhSachLePhi", "DanhSachTepDinhKemKhac",
                            "DanhSachHoSoBoSung", "DanhSachGiayToKetQua"}) {
     w.EmptyList(name);

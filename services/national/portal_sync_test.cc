@@ -283,10 +283,10 @@ TEST_CASE("sessions are renewed twice in one call and no more") {
 TEST_CASE("refusals are told as what they are") {
   SimProcess sim;
   Adapter adapter(sim);
-  // Withdrawn before acceptance: the portal wants NgayTiepNhan with this status.
+  // Settled without ever being accepted: the portal wants NgayTiepNhan with this status.
   SyncDossierRequest request = Load("without_optionals");
   request.set_number(NewNumber());
-  request.set_portal_status(7);
+  request.set_portal_status(9);
   absl::Status status = adapter.Sync(Map(request)).status();
   CHECK(ErrorReason(status) == "PORTAL_FIELD_INVALID");
   CHECK(std::string(status.message()).find("NgayTiepNhan") != std::string::npos);

@@ -76,14 +76,14 @@ def free_base_port():
 class Platform:
     """`lgsp up` on a folder made for it; ready when made. Use `stop`, or as a context."""
 
-    def __init__(self, faults=0, seed=None):
+    def __init__(self, faults=0, seed=None, kafka=None):
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="platform.", dir=BUILD / "tests"))
         self.folder = self.scratch / "data"
         self.up = None
         try:
             self.base = free_base_port()
             self.lgsp("init", self.folder, "--demo", "--base-port", self.base, check=True)
-            self.start(faults, seed)
+            self.start(faults, seed, kafka)
         except BaseException:
             self.stop()
             raise
@@ -108,8 +108,10 @@ class Platform:
             raise AssertionError(f"lgsp {arguments[0]}: exit {done.returncode}\n{done.stderr}{self.logs()}")
         return done
 
-    def start(self, faults=0, seed=None):
+    def start(self, faults=0, seed=None, kafka=None):
         command = [LGSP, "up", self.folder]
+        if kafka:
+            command += ["--kafka", kafka]
         if faults:
             command += ["--faults", str(faults)]
         if seed is not None:

@@ -20,21 +20,28 @@ class RecountTest(unittest.TestCase):
         self.addCleanup(scratch.cleanup)
         self.folder = pathlib.Path(scratch.name)
         self.plan = [{"plan": {"dossiers": 2}},
-                     {"dossier": {"number": 1, "end": "RETURNED", "submit": {"subject": "một"}}},
-                     {"dossier": {"number": 2, "end": "REJECTED", "submit": {"subject": "hai"}}},
+                     self.dossier(1, "một", "SUBMITTED", "ACCEPTED", "COMPLETED", "RETURNED"),
+                     self.dossier(2, "hai", "SUBMITTED", "REJECTED"),
                      {"ended": {"number": 1, "name": NAMES[1], "portalNumber": "H-1", "state": "RETURNED"}},
                      {"ended": {"number": 2, "name": NAMES[2], "portalNumber": "b", "state": "REJECTED"}},
                      {"done": {"line": "journey: 2"}}]
         self.journal = [self.effect("insert", "H-1", "2", "một"), self.effect("insert", "b", "3", "hai"),
-                        self.effect("progress", "b", "3"), self.effect("progress", "H-1", "2"),
+                        self.effect("progress", "b", "1"), self.effect("progress", "b", "3"),
+                        self.effect("progress", "H-1", "1"), self.effect("progress", "H-1", "2"),
+                        self.effect("progress", "H-1", "9"),
                         {"fault": "http_500", "effect": "none", "data": []},
                         self.effect("update", "H-1", "10", "một"), self.effect("progress", "H-1", "10")]
         self.dossiers = [(NAMES[1], 4, "H-1"), (NAMES[2], 5, None)]
         self.transitions = [(NAMES[1], 1, 1), (NAMES[1], 2, 2), (NAMES[1], 3, 3), (NAMES[1], 4, 4),
                             (NAMES[2], 1, 1), (NAMES[2], 2, 5)]
 
+    def dossier(self, number, subject, *states):
+        steps = [{"state": state, "unit": "H"} for state in states]
+        steps[0]["submit"] = {"subject": subject}
+        return {"dossier": {"number": number, "end": states[-1], "steps": steps}}
+
     def effect(self, effect, number, status, subject=None):
-        row = {"MaHoSo": number, "TrangThai": status} if effect == "progress" else {
+        row = {"MaHoSo": number, "TrangThai": status, "ThoiDiemXuLy": f"t{status}"} if effect == "progress" else {
             "MaHoSo": number, "TrangThaiHoSo": status, "TrichYeuHoSo": subject}
         return {"fault": None, "effect": effect, "data": [row]}
 
@@ -74,14 +81,14 @@ class RecountTest(unittest.TestCase):
         self.transitions.remove((NAMES[1], 3, 3))
         self.assert_finds("dossier 1: commands in the database")
         self.dossiers[1] = (NAMES[2], 1, None)
-        self.assert_finds("dossier 2: state in the database: 1 instead of 5")
+        self.assert_finds("dossier 2: state in the database: 'SUBMITTED' instead of 'REJECTED'")
         self.dossiers.append(("dossiers/c", 1, None))
         self.assert_finds("dossier any: dossiers in the database")
 
     def test_portal(self):
         rows = ((self.effect("progress", "H-1", "10"), "dossier 1: final progress rows: 2 instead of 1"),
                 (self.effect("progress", "H-1", "2"), "dossier 1: status at the portal: '2' instead of '10'"),
-                (self.effect("progress", "b", "3"), "dossier 2: progress rows sent twice: ['3'] instead of []"),
+                (self.effect("progress", "b", "3"), "dossier 2: progress rows sent twice: [('3', 't3')] instead of []"),
                 (self.effect("insert", "b", "3", "hai"), "dossier 2: inserts at the portal: 2 instead of 1"),
                 (self.effect("update", "b", "3", "khác"), "dossier 2: subject at the portal"),
                 (self.effect("insert", "other", "1", "?"), "dossier any: copies at the portal"))

@@ -34,6 +34,7 @@ void AddInit(CLI::App& app, Session& session);
 void AddUp(CLI::App& app, Session& session);
 void AddStatus(CLI::App& app, Session& session);
 void AddRegistry(CLI::App& app, Session& session);
+void AddParked(CLI::App& app, Session& session);
 void AddJourney(CLI::App& app, Session& session);
 void AddDossier(CLI::App& app, Session& session);
 

@@ -85,6 +85,9 @@ std::string DataFolder::PublicKey(absl::string_view key) const {
 std::string DataFolder::Config(absl::string_view service) const {
   return absl::StrCat(root_, "/config/", service, ".textproto");
 }
+std::string DataFolder::KafkaConfig(absl::string_view service) const {
+  return Path(absl::StrCat("config/", service, ".kafka.textproto"));
+}
 
 std::string DataFolder::Log(absl::string_view process) const {
   return absl::StrCat(root_, "/logs/", process, ".log");

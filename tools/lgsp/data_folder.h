@@ -47,6 +47,8 @@ class DataFolder {
   std::string IndexKey() const { return Path("keys/index.key"); }
   std::string PortalCredentials() const { return Path("secrets/portal-credentials.json"); }
   std::string Config(absl::string_view service) const;
+  // That of a run with events by Kafka, beside the other because of the relative paths in it.
+  std::string KafkaConfig(absl::string_view service) const;
   std::string PolicySnapshot() const { return Path("policy/snapshot.binpb"); }
   // `<epoch> <version>` the gateway took last; written by it.
   std::string PolicyState() const { return Path("policy/state"); }

@@ -221,12 +221,13 @@ TEST_CASE("every service can read its configuration, and no field is forgotten")
     // What is left to its default.
     std::set<std::string> unset;
   };
-  const Case cases[] = {{"gateway",
-                         "lgsp.gateway.GatewayConfig",
-                         {"h2c_listen", "h2c_system", "workers", "drain_seconds"}},
-                        {"dossiers", "lgsp.dossiers.DossiersConfig", {"rpc.threads"}},
-                        {"insights", "lgsp.insights.InsightsConfig", {"rpc.threads"}},
-                        {"national", "lgsp.national.NationalConfig", {"rpc.threads"}}};
+  const Case cases[] = {
+      {"gateway",
+       "lgsp.gateway.GatewayConfig",
+       {"h2c_listen", "h2c_system", "workers", "drain_seconds"}},
+      {"dossiers", "lgsp.dossiers.DossiersConfig", {"rpc.threads", "kafka", "documents.scanner"}},
+      {"insights", "lgsp.insights.InsightsConfig", {"rpc.threads", "kafka"}},
+      {"national", "lgsp.national.NationalConfig", {"rpc.threads"}}};
   ConfigMessages messages;
   for (const auto& [service, type, unset] : cases) {
     INFO(service);
@@ -238,6 +239,39 @@ TEST_CASE("every service can read its configuration, and no field is forgotten")
     CollectUnset(*message, "", found);
     CHECK(found == unset);
     CheckPaths(*config::ReadFile(folder.Config(service)), folder.Path("config"));
+  }
+}
+
+TEST_CASE(
+    "a configuration with Kafka says where its brokers and topics are, and the rest as before") {
+  const TemporaryFolder parent;
+  const DataFolder folder = MakeTestFolder(parent);
+  const auto installation = FindInstallation(LGSP_SOURCE_ROOT);
+  REQUIRE(installation.ok());
+  ConfigMessages messages;
+  const std::pair<std::string, std::string> services[] = {
+      {"dossiers", "lgsp.dossiers.DossiersConfig"}, {"insights", "lgsp.insights.InsightsConfig"}};
+  for (const auto& [service, type] : services) {
+    const std::string text = *config::ReadFile(folder.Config(service));
+    const auto with_kafka = WithKafka(text, "a.lgsp:9092,b.lgsp:9093", *installation);
+    REQUIRE(with_kafka.ok());
+    REQUIRE(config::WriteFile(folder.KafkaConfig(service), *with_kafka).ok());
+    const auto message = messages.New(type), before = messages.New(type);
+    REQUIRE(config::Load(folder.KafkaConfig(service), message.get()).ok());
+    REQUIRE(config::Load(folder.Config(service), before.get()).ok());
+    const auto* field = message->GetDescriptor()->FindFieldByName("kafka");
+    const std::string kafka =
+        message->GetReflection()->GetMessage(*message, field).ShortDebugString();
+    CHECK(absl::StrContains(kafka, "brokers: \"a.lgsp:9092,b.lgsp:9093\""));
+    CHECK(fs::exists(installation->TopicsFile()));
+    CHECK(absl::StrContains(kafka, installation->TopicsFile()));
+    message->GetReflection()->ClearField(message.get(), field);
+    CHECK(message->DebugString() == before->DebugString());
+    CHECK(ErrorReason(WithKafka(*with_kafka, "a:1", *installation).status()) == "KAFKA_CONFIGURED");
+    for (const char* brokers : {"", "a", "a:1,", "a:x", "a b:1", "a\":1"}) {
+      INFO(brokers);
+      CHECK(ErrorReason(WithKafka(text, brokers, *installation).status()) == "BROKERS_INVALID");
+    }
   }
 }
 

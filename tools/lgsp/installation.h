@@ -17,6 +17,7 @@ struct Installation {
 
   std::string CatalogFolder() const { return source_root + "/deploy/catalog"; }
   std::string CallsFile() const { return source_root + "/deploy/calls.textproto"; }
+  std::string TopicsFile() const { return source_root + "/deploy/topics.textproto"; }
   std::string NationalSimulator() const { return source_root + "/tools/national_sim"; }
   // Every gRPC service of the platform as google.protobuf.FileDescriptorSet.
   std::string Descriptors() const { return build + "/share/lgsp.binpb"; }

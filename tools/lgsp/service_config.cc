@@ -1,8 +1,12 @@
 #include "tools/lgsp/service_config.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/substitute.h"
+#include "libs/status/status.h"
 
 namespace lgsp::cli {
 namespace {
@@ -71,6 +75,7 @@ catalog_folder: $0
 key_ring_file: "../keys/kek.ring"
 index_key_file: "../keys/index.key"
 gateway { address: $1 service: "gateway" }
+documents { directory: "../data/documents" }
 )",
                        Quoted(installation.CatalogFolder()), Address(folder, "gateway")));
 }
@@ -120,6 +125,22 @@ std::map<std::string, std::string> ServiceConfigs(const DataFolder& folder,
     if (!text.empty()) texts[process.name()] = absl::StrCat(Header(process.name()), text);
   }
   return texts;
+}
+
+absl::StatusOr<std::string> WithKafka(absl::string_view text, absl::string_view brokers,
+                                      const Installation& installation) {
+  for (const absl::string_view broker : absl::StrSplit(brokers, ',')) {
+    if (PortOf(broker) != 0 && broker.find_first_of(" \"\\\n") == absl::string_view::npos) continue;
+    return MakeError(absl::StatusCode::kInvalidArgument, "BROKERS_INVALID",
+                     absl::StrCat("'", broker, "' is no broker: host:port,host:port"));
+  }
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    if (!absl::StartsWith(absl::StripLeadingAsciiWhitespace(line), "kafka")) continue;
+    return MakeError(absl::StatusCode::kFailedPrecondition, "KAFKA_CONFIGURED",
+                     "the configuration has a kafka of its own: leave --kafka away");
+  }
+  return absl::Substitute("$0kafka { brokers: $1 topics_file: $2 }\n", text, Quoted(brokers),
+                          Quoted(installation.TopicsFile()));
 }
 
 }  // namespace lgsp::cli

@@ -8,6 +8,8 @@
 #include <map>
 #include <string>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "tools/lgsp/data_folder.h"
 #include "tools/lgsp/installation.h"
 
@@ -17,5 +19,14 @@ namespace lgsp::cli {
 // DIR/config but those into the installation, so the folder can be moved.
 std::map<std::string, std::string> ServiceConfigs(const DataFolder& folder,
                                                   const Installation& installation);
+
+// The services that publish or consume events: those that Kafka makes a difference to.
+inline constexpr const char* kEventServices[] = {"dossiers", "insights"};
+
+// `text`, the configuration of such a service, with events by Kafka at `brokers`
+// (`host:port,host:port`). INVALID_ARGUMENT BROKERS_INVALID; FAILED_PRECONDITION KAFKA_CONFIGURED
+// (it says something of Kafka itself).
+absl::StatusOr<std::string> WithKafka(absl::string_view text, absl::string_view brokers,
+                                      const Installation& installation);
 
 }  // namespace lgsp::cli

@@ -3,8 +3,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <optional>
 
@@ -13,6 +15,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "libs/clock/clock.h"
+#include "libs/config/config.h"
 #include "libs/log/log.h"
 #include "libs/status/status.h"
 #include "nlohmann/json.hpp"
@@ -24,6 +27,7 @@
 #include "tools/lgsp/output.h"
 #include "tools/lgsp/readiness.h"
 #include "tools/lgsp/run_state.h"
+#include "tools/lgsp/service_config.h"
 #include "tools/lgsp/supervisor.h"
 
 namespace lgsp::cli {
@@ -40,7 +44,25 @@ struct UpOptions {
   std::string folder;
   double faults = 0;
   std::optional<int64_t> seed;
+  // Brokers; empty: events by the feed.
+  std::string kafka;
 };
+
+bool IsEventService(const std::string& name) {
+  return std::find(std::begin(kEventServices), std::end(kEventServices), name) !=
+         std::end(kEventServices);
+}
+
+// What the owner wrote stays; the next run without --kafka is by the feed again.
+absl::Status WriteKafkaConfigs(const DataFolder& folder, const Installation& installation,
+                               const std::string& brokers) {
+  for (const char* service : kEventServices) {
+    ASSIGN_OR_RETURN(const std::string text, config::ReadFile(folder.Config(service)));
+    ASSIGN_OR_RETURN(const std::string with_kafka, WithKafka(text, brokers, installation));
+    RETURN_IF_ERROR(config::WriteFile(folder.KafkaConfig(service), with_kafka));
+  }
+  return absl::OkStatus();
+}
 
 // Whether a server could bind to `address` as ours do.
 bool IsFree(const std::string& address) {
@@ -92,8 +114,10 @@ absl::Status CheckPortal(const DataFolder& folder) {
 std::vector<std::string> CommandLine(const DataFolder& folder, const Installation& installation,
                                      const Process& process, const UpOptions& options) {
   if (process.name() != kSimulator) {
+    const bool by_kafka = !options.kafka.empty() && IsEventService(process.name());
     return {installation.Program(process.name()),
-            absl::StrCat("--config=", folder.Config(process.name()))};
+            absl::StrCat("--config=", by_kafka ? folder.KafkaConfig(process.name())
+                                               : folder.Config(process.name()))};
   }
   std::vector<std::string> line = {kPython,         installation.NationalSimulator(),
                                    "--listen",      process.address(),
@@ -172,6 +196,9 @@ absl::Status Up(const UpOptions& options, const Session& session) {
   RETURN_IF_ERROR(CheckPortal(folder));
   RETURN_IF_ERROR(CheckPorts(folder));
   RETURN_IF_ERROR(Renew(folder));
+  if (!options.kafka.empty()) {
+    RETURN_IF_ERROR(WriteKafkaConfigs(folder, installation, options.kafka));
+  }
 
   std::vector<ProcessSpec> specs;
   for (const Process& process : folder.platform().processes()) {
@@ -201,6 +228,8 @@ void AddUp(CLI::App& app, Session& session) {
   command->add_option("--faults", options->faults, "percentage of simulated faults (demo folders)")
       ->check(CLI::Range(0.0, 100.0));
   command->add_option("--seed", options->seed, "of the simulated faults, to see the same again");
+  command->add_option("--kafka", options->kafka,
+                      "brokers (host:port,host:port): events by Kafka instead of the feed");
   command->footer(
       "Example:\n  lgsp up ~/lgsp --faults 5 --seed 7\n\n"
       "Starts every process, says when each is ready, restarts what dies, renews certificates.\n"

@@ -16,7 +16,8 @@ ROWS_LIMIT = 1000  # of one list
 FIRST_YEAR = 2000
 LAST_YEAR = 2100
 STATUSES = tuple(str(code) for code in range(1, 11))
-NOT_YET_ACCEPTED = ("1", "3")  # registered, not accepted: these have no NgayTiepNhan
+# Registered, refused, asked for more, withdrawn: these may have no NgayTiepNhan.
+NOT_YET_ACCEPTED = ("1", "3", "5", "7")
 
 
 class FieldError(Exception):
@@ -132,7 +133,7 @@ RESULT_PAPER = {
 }
 
 DOSSIER = {
-    "MaHoSo": text(CODE_LIMIT), "MaTTHC": text(CODE_LIMIT), "TenTTHC": text(),
+    "MaHoSo": text(CODE_LIMIT), "MaHoSoDonVi": text(CODE_LIMIT), "MaTTHC": text(CODE_LIMIT), "TenTTHC": text(),
     "MaLinhVuc": text(CODE_LIMIT), "TenLinhVuc": text(),
     "KenhThucHien": one_of("1", "2", "3"),  # counter, online, post
     "SoGiayToChuHoSo": text(), "ChuHoSo": text(),

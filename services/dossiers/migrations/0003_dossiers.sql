@@ -96,6 +96,23 @@ CREATE TABLE provisional_dues (
   dossier TEXT NOT NULL PRIMARY KEY
 );
 
+-- What central systems tell of dossiers that they settle, as a Mirror message, and how many an agency has.
+CREATE TABLE mirrors (
+  code TEXT NOT NULL PRIMARY KEY,
+  agency TEXT NOT NULL,
+  portal_status SMALLINT NOT NULL,
+  event_time BIGINT NOT NULL,
+  body BYTES NOT NULL
+);
+CREATE INDEX mirrors_agency ON mirrors (agency, code);
+CREATE INDEX mirrors_status ON mirrors (agency, portal_status, code);
+CREATE TABLE mirror_counts (
+  agency TEXT NOT NULL,
+  portal_status SMALLINT NOT NULL,
+  count BIGINT NOT NULL,
+  PRIMARY KEY (agency, portal_status)
+);
+
 -- The last sequence number of each settling agency and local day (Circular 03/2025/TT-VPCP art. 13).
 CREATE TABLE dossier_codes (
   agency TEXT NOT NULL,

@@ -1,0 +1,331 @@
+#include "services/dossiers/document_service.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "libs/aip/aip.h"
+#include "libs/clock/timestamp.h"
+#include "libs/log/log.h"
+#include "libs/status/status.h"
+#include "services/dossiers/catalogue_store.h"
+#include "services/dossiers/decisions.h"
+#include "services/dossiers/document_errors.h"
+#include "services/dossiers/document_names.h"
+#include "services/dossiers/errors.h"
+#include "services/dossiers/file_list.h"
+#include "services/dossiers/lifecycle.h"
+#include "services/dossiers/limits.h"
+#include "services/dossiers/routing.h"
+
+namespace lgsp::dossiers {
+
+using lgsp::auth::v1::Caller;
+using lgsp::dossiers::v1::DeleteDocumentRequest;
+using lgsp::dossiers::v1::Document;
+using lgsp::dossiers::v1::DownloadDocumentRequest;
+using lgsp::dossiers::v1::DownloadDocumentResponse;
+using lgsp::dossiers::v1::FileListItem;
+using lgsp::dossiers::v1::GetDocumentRequest;
+using lgsp::dossiers::v1::ListDocumentsRequest;
+using lgsp::dossiers::v1::ListDocumentsResponse;
+using lgsp::dossiers::v1::Scan;
+using lgsp::dossiers::v1::UploadDocumentRequest;
+
+namespace {
+
+constexpr char kUpload[] = "upload-document";
+constexpr char kDelete[] = "delete-document";
+
+// For a transaction at the end of a stream, whose own deadline may be far.
+absl::Time TransactionDeadline(const grpc::ServerContext& context) {
+  return std::min(absl::FromChrono(context.deadline()), absl::Now() + rpc::kDefaultDeadline);
+}
+
+absl::Status Cancelled() {
+  return MakeError(absl::StatusCode::kCancelled, "CALL_CANCELLED",
+                   "the stream ended before its end");
+}
+
+}  // namespace
+
+absl::StatusOr<LoadedDossier> DocumentService::LoadFor(sql::Transaction& tx, const Caller& caller,
+                                                       const Target& target) const {
+  ASSIGN_OR_RETURN(const std::string id, aip::ParseName(target.field, target.dossier, kCollection));
+  return parts_.dossiers->Load(tx, id, [&](const Dossier& plain) {
+    return Concerns(*parts_.catalogue, caller, plain, parts_.clock->CivilNow());
+  });
+}
+
+absl::Status DocumentService::CheckMayChange(const Caller& caller, const LoadedDossier& loaded,
+                                             absl::string_view command, absl::Time now) const {
+  Dossier dossier = loaded.dossier;
+  Succeed(*parts_.catalogue, now, dossier);
+  if ((ActorsOf(caller, dossier) & (kIntake | kProcessing | kReceiver | kHead)) == 0) {
+    return CommandNotYours(command, "the intake or the settling agency");
+  }
+  const bool too_late = command == kDelete && dossier.has_accept_time();
+  if (IsFinal(dossier.state()) || too_late) {
+    return StateForbidsCommand(Dossier::State_Name(dossier.state()), command, "");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> DocumentService::RunCommand(
+    const rpc::CallContext& call, absl::Time deadline, const durable::Command& command,
+    const Target& target, absl::string_view name_of_command, Decide decide) const {
+  std::string answer;
+  RETURN_IF_ERROR(parts_.db->Run(
+      [&](sql::Transaction& tx) -> absl::Status {
+        ASSIGN_OR_RETURN(const LoadedDossier loaded, LoadFor(tx, call.caller, target));
+        ASSIGN_OR_RETURN(const auto first, durable::FindAnswer(tx, *parts_.subject_keys, command));
+        if (first.has_value()) {
+          answer = *first;
+          return absl::OkStatus();
+        }
+        const absl::Time now = parts_.clock->CivilNow();
+        RETURN_IF_ERROR(CheckMayChange(call.caller, loaded, name_of_command, now));
+        RETURN_IF_ERROR(HoldDossier(tx, loaded.dossier.name(), loaded.dossier.revision()));
+        ASSIGN_OR_RETURN(answer, decide(tx, loaded, now));
+        return durable::SaveAnswer(tx, command, loaded.dossier.name(), loaded.key, answer,
+                                   parts_.clock->SecurityNow());
+      },
+      deadline));
+  return answer;
+}
+
+absl::Status DocumentService::SetTitle(sql::Transaction& tx, const LoadedDossier& loaded,
+                                       Document& document) const {
+  if (document.item() == 0) return absl::OkStatus();
+  const Dossier& dossier = loaded.dossier;
+  ASSIGN_OR_RETURN(const Procedure procedure,
+                   LoadProcedure(tx, dossier.procedure(), dossier.procedure_version()));
+  ASSIGN_OR_RETURN(const StatedFileList stated, ReadStatement(tx, dossier.name(), loaded.key));
+  const auto list = JudgeFileList(procedure, *parts_.policies, &stated.stated, {});
+  const FileListItem* paper = FindPaper(list, document.item());
+  if (paper == nullptr) return ItemUnknown();
+  document.set_title(paper->title());
+  return absl::OkStatus();
+}
+
+void DocumentService::Sign(const Caller& caller, const LoadedDossier& loaded, absl::Time now,
+                           Document& document) const {
+  document.set_name(
+      absl::StrCat(loaded.dossier.name(), "/", kDocumentCollection, "/", NewUuid(*parts_.clock)));
+  *document.mutable_create_time() = ToTimestamp(now);
+  document.set_system(caller.system());
+  document.set_officer(caller.officer().id());
+}
+
+absl::Status DocumentService::CheckTotals(const DocumentTotals& totals) const {
+  return totals.documents > kMaxDocuments || totals.bytes > kMaxDossierBytes ? DocumentsExhausted()
+                                                                             : absl::OkStatus();
+}
+
+absl::Status DocumentService::CheckUpload(const rpc::CallContext& call,
+                                          const durable::Command& command, const Target& target,
+                                          Document document) const {
+  return parts_.db->Read(
+      [&](sql::Transaction& tx) -> absl::Status {
+        ASSIGN_OR_RETURN(const LoadedDossier loaded, LoadFor(tx, call.caller, target));
+        // A repetition is known by its content, which has not come yet.
+        const auto first = durable::FindAnswer(tx, *parts_.subject_keys, command);
+        if (!first.ok() || first->has_value()) return absl::OkStatus();
+        RETURN_IF_ERROR(CheckMayChange(call.caller, loaded, kUpload, parts_.clock->CivilNow()));
+        RETURN_IF_ERROR(SetTitle(tx, loaded, document));
+        ASSIGN_OR_RETURN(DocumentTotals totals, ReadTotals(tx, loaded.dossier.name()));
+        ++totals.documents;
+        return CheckTotals(totals);
+      },
+      call.deadline);
+}
+
+absl::StatusOr<Document> DocumentService::StoreUpload(
+    const rpc::CallContext& call, absl::Time deadline, const durable::Command& command,
+    const Target& target, const Document& document, const ReceivedContent& received) const {
+  // By the last attempt.
+  std::string made_name;
+  const auto answer =
+      RunCommand(call, deadline, command, target, kUpload,
+                 [&](sql::Transaction& tx, const LoadedDossier& loaded,
+                     absl::Time now) -> absl::StatusOr<std::string> {
+                   StoredDocument stored{document, received.content.file, received.content.key};
+                   Document& made = stored.document;
+                   Sign(call.caller, loaded, now, made);
+                   RETURN_IF_ERROR(SetTitle(tx, loaded, made));
+                   made.set_type(received.type);
+                   made.set_size_bytes(received.content.size_bytes);
+                   made.set_sha256(received.content.sha256);
+                   made.mutable_scan()->set_state(parts_.first_scan_state);
+                   *made.mutable_scan()->mutable_time() = ToTimestamp(parts_.clock->SecurityNow());
+                   RETURN_IF_ERROR(InsertDocument(tx, stored, loaded.key));
+                   ASSIGN_OR_RETURN(const DocumentTotals totals,
+                                    AddToTotals(tx, loaded.dossier.name(), made.size_bytes()));
+                   RETURN_IF_ERROR(CheckTotals(totals));
+                   ASSIGN_OR_RETURN(stored, LoadDocument(tx, made.name(), loaded.key));
+                   made_name = stored.document.name();
+                   return stored.document.SerializeAsString();
+                 });
+  Document response;
+  if (answer.ok()) response.ParseFromString(*answer);
+  // Of a repetition, and of what was refused at last, the content is one too many. Where it is not
+  // known what happened, the sweep finds out.
+  const bool unwanted = answer.ok() ? response.name() != made_name
+                                    : ErrorReason(answer.status()) != "SQL_OUTCOME_UNKNOWN";
+  if (unwanted) {
+    const absl::Status removed = parts_.files->Remove(received.content.file);
+    if (!removed.ok()) log::Error("document file stays for the sweep", {{"status", removed}});
+  }
+  RETURN_IF_ERROR(answer.status());
+  return response;
+}
+
+grpc::Status DocumentService::UploadDocument(grpc::ServerContext* context,
+                                             grpc::ServerReader<UploadDocumentRequest>* reader,
+                                             Document* response) {
+  // rpc::Unary is of use for every synchronous handler: a slot, the caller, the status.
+  return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
+    ASSIGN_OR_RETURN(
+        const auto transfer,
+        parts_.transfers->Begin([context] { context->TryCancel(); }, call.caller.system()));
+    const auto next = [&](UploadDocumentRequest& message) {
+      const bool any = reader->Read(&message);
+      transfer->Moved();
+      return any;
+    };
+    UploadDocumentRequest first;
+    if (!next(first) || !first.has_head()) {
+      return UploadOrderWrong("the first message must be the head");
+    }
+    const v1::UploadHead& head = first.head();
+    RETURN_IF_ERROR(aip::CheckRequestId(head.request_id()));
+    ASSIGN_OR_RETURN(const Document document,
+                     CleanHead(head, call.caller, parts_.clock->CivilNow()));
+    const Target target{"parent", head.parent()};
+    const auto command = [&](absl::string_view sha256) {
+      return durable::MakeCommand(call.caller.system(), head.request_id(),
+                                  absl::StrCat(kUpload, "\n", sha256), head);
+    };
+    RETURN_IF_ERROR(CheckUpload(call, command(""), target, document));
+    const auto received = ReceiveContent(*parts_.files, next);
+    if (context->IsCancelled()) {
+      if (received.ok()) RETURN_IF_ERROR(parts_.files->Remove(received->content.file));
+      return Cancelled();
+    }
+    RETURN_IF_ERROR(received.status());
+    ASSIGN_OR_RETURN(*response,
+                     StoreUpload(call, TransactionDeadline(*context),
+                                 command(received->content.sha256), target, document, *received));
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status DocumentService::DownloadDocument(
+    grpc::ServerContext* context, const DownloadDocumentRequest* request,
+    grpc::ServerWriter<DownloadDocumentResponse>* writer) {
+  return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
+    ASSIGN_OR_RETURN(
+        const auto transfer,
+        parts_.transfers->Begin([context] { context->TryCancel(); }, call.caller.system()));
+    ASSIGN_OR_RETURN(const DocumentName name, ParseDocumentName("name", request->name()));
+    StoredDocument stored;
+    RETURN_IF_ERROR(parts_.db->Read(
+        [&](sql::Transaction& tx) -> absl::Status {
+          ASSIGN_OR_RETURN(const LoadedDossier loaded,
+                           LoadFor(tx, call.caller, {"name", name.dossier}));
+          ASSIGN_OR_RETURN(stored, LoadDocument(tx, name.In(loaded.dossier.name()), loaded.key));
+          return absl::OkStatus();
+        },
+        call.deadline));
+    if (stored.document.scan().state() == Scan::INFECTED) return DocumentInfected();
+    ASSIGN_OR_RETURN(const auto reader, parts_.files->Read(stored.file, stored.content_key));
+    DownloadDocumentResponse message;
+    message.mutable_document()->Swap(&stored.document);
+    for (bool more = true; more;) {
+      if (!writer->Write(message)) return Cancelled();
+      transfer->Moved();
+      ASSIGN_OR_RETURN(*message.mutable_chunk(), reader->Next());
+      more = !message.chunk().empty();
+    }
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status DocumentService::GetDocument(grpc::ServerContext* context,
+                                          const GetDocumentRequest* request, Document* response) {
+  return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
+    ASSIGN_OR_RETURN(const DocumentName name, ParseDocumentName("name", request->name()));
+    return parts_.db->Read(
+        [&](sql::Transaction& tx) -> absl::Status {
+          ASSIGN_OR_RETURN(const LoadedDossier loaded,
+                           LoadFor(tx, call.caller, {"name", name.dossier}));
+          ASSIGN_OR_RETURN(StoredDocument stored,
+                           LoadDocument(tx, name.In(loaded.dossier.name()), loaded.key));
+          response->Swap(&stored.document);
+          return absl::OkStatus();
+        },
+        call.deadline);
+  });
+}
+
+grpc::Status DocumentService::ListDocuments(grpc::ServerContext* context,
+                                            const ListDocumentsRequest* request,
+                                            ListDocumentsResponse* response) {
+  return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
+    ASSIGN_OR_RETURN(const int size,
+                     aip::PageSize(request->page_size(), kStandardPageSize, kLargestPageSize));
+    return parts_.db->Read(
+        [&](sql::Transaction& tx) -> absl::Status {
+          ASSIGN_OR_RETURN(const LoadedDossier loaded,
+                           LoadFor(tx, call.caller, {"parent", request->parent()}));
+          const std::string& dossier = loaded.dossier.name();
+          std::string after;
+          if (!request->page_token().empty()) {
+            ASSIGN_OR_RETURN(const auto place,
+                             aip::ParsePageToken(request->page_token(), 1, dossier));
+            after = place[0];
+          }
+          // One more than asked for tells whether there is another page.
+          ASSIGN_OR_RETURN(std::vector<Document> documents,
+                           ReadDocuments(tx, dossier, loaded.key, after, size + 1));
+          if (static_cast<int>(documents.size()) > size) {
+            documents.pop_back();
+            response->set_next_page_token(aip::MakePageToken({documents.back().name()}, dossier));
+          }
+          for (Document& document : documents) response->add_documents()->Swap(&document);
+          return absl::OkStatus();
+        },
+        call.deadline);
+  });
+}
+
+grpc::Status DocumentService::DeleteDocument(grpc::ServerContext* context,
+                                             const DeleteDocumentRequest* request,
+                                             v1::DeleteDocumentResponse*) {
+  return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
+    RETURN_IF_ERROR(aip::CheckRequestId(request->request_id()));
+    ASSIGN_OR_RETURN(const DocumentName name, ParseDocumentName("name", request->name()));
+    const auto command =
+        durable::MakeCommand(call.caller.system(), request->request_id(), kDelete, *request);
+    std::string nobodys;
+    RETURN_IF_ERROR(
+        RunCommand(call, call.deadline, command, {"name", name.dossier}, kDelete,
+                   [&](sql::Transaction& tx, const LoadedDossier& loaded,
+                       absl::Time) -> absl::StatusOr<std::string> {
+                     nobodys.clear();
+                     ASSIGN_OR_RETURN(const StoredDocument stored,
+                                      LoadDocument(tx, name.In(loaded.dossier.name()), loaded.key));
+                     RETURN_IF_ERROR(aip::CheckEtag(request->etag(), stored.document.name(),
+                                                    kDocumentRevision));
+                     ASSIGN_OR_RETURN(const bool last, dossiers::DeleteDocument(tx, stored));
+                     if (last) nobodys = stored.file;
+                     return std::string();
+                   })
+            .status());
+    // It is deleted, whatever becomes of its file: the sweep would see to that.
+    const absl::Status removed = nobodys.empty() ? absl::OkStatus() : parts_.files->Remove(nobodys);
+    if (!removed.ok()) log::Error("document file stays for the sweep", {{"status", removed}});
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace lgsp::dossiers
