@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import unittest
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "contract"))
@@ -175,6 +176,44 @@ class JourneyTest(JourneyCase):
         submissions = [dossier["steps"][0]["submit"] for dossier in plan.dossiers.values()]
         self.assertEqual({submit["channel"] for submit in submissions}, {"DIRECT", "ONLINE", "POSTAL"})
         self.assertGreaterEqual(sum("assistance" in submit for submit in submissions), 20)
+
+
+    # The plan is the citizens' side, the simulator the nation's: both know who asks.
+    NOT_OURS = ("journey", "national_sim")
+
+    def people(self, platform):
+        """Everything that tells who asks, in every dossier of the plan."""
+        plan = recount.Plan(platform.folder / "journey" / "plan.jsonl")
+        told = set()
+        for dossier in plan.dossiers.values():
+            submit = dossier["steps"][0]["submit"]
+            told |= {submit["applicant"][field] for field in ("fullName", "idNumber", "phone", "email")
+                     if submit["applicant"].get(field)}
+            told.add(submit["subject"])
+            told |= {text for step in dossier["steps"] for command in step.values() if isinstance(command, dict)
+                     for text in [command.get("reason"), *command.get("items", ())] if text}
+        return told
+
+    def test_nobody_is_readable_in_what_it_leaves(self):
+        """Databases, write-ahead logs, logs, configuration, states; and what Prometheus is told."""
+        platform = self.start()
+        journey = self.journey(platform, "--dossiers", 60)
+        self.check_end(platform, journey, 60)
+        people = [text.encode() for text in self.people(platform)]
+        self.assertGreater(len(people), 200)
+        contents = {}
+        for service in ("gateway", "dossiers", "national", "insights"):
+            with urllib.request.urlopen(f"http://{platform.metrics_of(service)}/metrics", timeout=WAIT_SECONDS) as answer:
+                contents[f"metrics of {service}"] = answer.read()
+        for path in platform.folder.rglob("*"):
+            if path.is_file() and not set(path.relative_to(platform.folder).parts) & set(self.NOT_OURS):
+                contents[str(path)] = path.read_bytes()
+        self.assertGreater(sum(len(content) for content in contents.values()), 1_000_000)
+        self.assertTrue(any(name.endswith("dossiers.db") for name in contents))
+        self.assertTrue(any(name.endswith(".log") for name in contents))
+        for name, content in contents.items():
+            found = [text.decode() for text in people if text in content]
+            self.assertEqual(found, [], name)
 
 
 class KillTest(JourneyCase):
