@@ -36,6 +36,9 @@ namespace {
 constexpr char kUpload[] = "upload-document";
 constexpr char kDelete[] = "delete-document";
 
+// A segment goes out as one message.
+static_assert(keys::kSegmentBytes <= kMaxChunkBytes);
+
 // For a transaction at the end of a stream, whose own deadline may be far.
 absl::Time TransactionDeadline(const grpc::ServerContext& context) {
   return std::min(absl::FromChrono(context.deadline()), absl::Now() + rpc::kDefaultDeadline);
@@ -228,22 +231,28 @@ grpc::Status DocumentService::DownloadDocument(
         parts_.transfers->Begin([context] { context->TryCancel(); }, call.caller.system()));
     ASSIGN_OR_RETURN(const DocumentName name, ParseDocumentName("name", request->name()));
     StoredDocument stored;
-    RETURN_IF_ERROR(parts_.db->Read(
-        [&](sql::Transaction& tx) -> absl::Status {
-          ASSIGN_OR_RETURN(const LoadedDossier loaded,
-                           LoadFor(tx, call.caller, {"name", name.dossier}));
-          ASSIGN_OR_RETURN(stored, LoadDocument(tx, name.In(loaded.dossier.name()), loaded.key));
-          return absl::OkStatus();
-        },
-        call.deadline));
+    const auto load = [&] {
+      return parts_.db->Read(
+          [&](sql::Transaction& tx) -> absl::Status {
+            ASSIGN_OR_RETURN(const LoadedDossier loaded,
+                             LoadFor(tx, call.caller, {"name", name.dossier}));
+            ASSIGN_OR_RETURN(stored, LoadDocument(tx, name.In(loaded.dossier.name()), loaded.key));
+            return absl::OkStatus();
+          },
+          call.deadline);
+    };
+    RETURN_IF_ERROR(load());
     if (stored.document.scan().state() == Scan::INFECTED) return DocumentInfected();
-    ASSIGN_OR_RETURN(const auto reader, parts_.files->Read(stored.file, stored.content_key));
+    const auto reader = parts_.files->Read(stored.file, stored.content_key);
+    // Deleted between the two: then it is not there, and nothing is lost.
+    if (absl::IsDataLoss(reader.status())) RETURN_IF_ERROR(load());
+    RETURN_IF_ERROR(reader.status());
     DownloadDocumentResponse message;
     message.mutable_document()->Swap(&stored.document);
     for (bool more = true; more;) {
       if (!writer->Write(message)) return Cancelled();
       transfer->Moved();
-      ASSIGN_OR_RETURN(*message.mutable_chunk(), reader->Next());
+      ASSIGN_OR_RETURN(*message.mutable_chunk(), (*reader)->Next());
       more = !message.chunk().empty();
     }
     return absl::OkStatus();

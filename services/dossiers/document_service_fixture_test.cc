@@ -83,6 +83,8 @@ void DocumentsOnTheWire::Change(const Dossier& dossier,
 
 void DocumentsOnTheWire::Prepare(grpc::ClientContext& context, const Caller& caller) {
   rpc::SetDeadline(context, sql::kPatience);
+  // On a loaded machine the first attempt to connect is given up (libs/rpc/channel.cc).
+  context.set_wait_for_ready(true);
   context.AddMetadata(auth::kCallerHeader,
                       platform_.CallerJws(Documents::service_full_name(), caller));
 }

@@ -26,6 +26,9 @@ MEGABYTE = 1 << 20
 CHUNK = 64 << 10
 CALL_SECONDS = 60
 WAIT_SECONDS = 60
+SLOW_READERS = 4
+# Of 45 MB up and four times 45 MB down.
+MAX_GROWTH_MEGABYTES = 60 if platform_process.SANITIZED else 25
 CANARY_NAME = "canary-giấy-khai-sinh.pdf"
 CANARY_TITLE = "canary-title"
 CANARY = b"canary-content"
@@ -176,6 +179,23 @@ class DocumentsTest(platform_process.PlatformTest):
                                 grpc.StatusCode.INVALID_ARGUMENT, reason)
         self.assertEqual(self.list(stub, dossier), [])
         self.assertEqual(len(self.files()), before)
+
+    def test_memory(self):
+        """However large a document is and however slowly it is read, it is in memory in pieces only."""
+        stub = self.documents("demo-onestop")
+        dossier = self.dossier()
+        self.upload(stub, self.head(dossier), pdf(MEGABYTE))
+        before = {name: self.platform.rss_megabytes(name) for name in ("dossiers", "gateway")}
+        document = self.upload(stub, self.head(dossier), pdf(45 * MEGABYTE))
+        calls = []
+        for _ in range(SLOW_READERS):
+            calls.append(stub.DownloadDocument(pb.DownloadDocumentRequest(name=document.name), timeout=CALL_SECONDS))
+            self.assertEqual(next(calls[-1]).document, document)
+        grown = {name: self.platform.rss_megabytes(name) - rss for name, rss in before.items()}
+        for call in calls:
+            call.cancel()
+        for name, megabytes in grown.items():
+            self.assertLess(megabytes, MAX_GROWTH_MEGABYTES, name)
 
     def begin(self, stub, head):
         """An upload in the middle of which the client waits, and the thread that gets its end."""
