@@ -80,6 +80,9 @@ absl::StatusOr<std::string> DocumentService::RunCommand(
   RETURN_IF_ERROR(parts_.db->Run(
       [&](sql::Transaction& tx) -> absl::Status {
         ASSIGN_OR_RETURN(const LoadedDossier loaded, LoadFor(tx, call.caller, target));
+        // Before the look for the answer: the same command, under way in another process, has ended
+        // then.
+        RETURN_IF_ERROR(HoldDossier(tx, loaded.dossier.name(), loaded.dossier.revision()));
         ASSIGN_OR_RETURN(const auto first, durable::FindAnswer(tx, *parts_.subject_keys, command));
         if (first.has_value()) {
           answer = *first;
@@ -87,7 +90,6 @@ absl::StatusOr<std::string> DocumentService::RunCommand(
         }
         const absl::Time now = parts_.clock->CivilNow();
         RETURN_IF_ERROR(CheckMayChange(call.caller, loaded, name_of_command, now));
-        RETURN_IF_ERROR(HoldDossier(tx, loaded.dossier.name(), loaded.dossier.revision()));
         ASSIGN_OR_RETURN(answer, decide(tx, loaded, now));
         return durable::SaveAnswer(tx, command, loaded.dossier.name(), loaded.key, answer,
                                    parts_.clock->SecurityNow());
