@@ -140,7 +140,7 @@ async function reflected(connect, service, system) {
 scenario('reflection lists what the system may call', async (connect) => {
   const answer = await reflect(connect(ServerReflection, 'demo-commune'), {list_services: ''});
   const names = answer.list_services_response.service.map((service) => service.name);
-  assert.deepEqual(names.filter((name) => name.startsWith('lgsp.')), [dossiersService]);
+  assert.deepEqual(names.filter((name) => name.startsWith('lgsp.')), ['lgsp.dossiers.v1.Documents', dossiersService]);
 });
 
 scenario('a dossier is filed, accepted and read by what reflection tells', async (connect) => {
