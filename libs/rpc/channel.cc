@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kMaxReconnectBackoffMs = 2'000;
+constexpr int kConnectTimeoutMs = 5000;
 constexpr int kMinReconnectBackoffMs = 100;
 
 }  // namespace
@@ -45,7 +46,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const RpcConfig& config,
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectBackoffMs);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kMinReconnectBackoffMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMinReconnectBackoffMs);
+  // Despite its name: how long one attempt may take, with its handshake.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
   return grpc::CreateCustomChannel(peer.address(), grpc::experimental::TlsCredentials(options),
                                    arguments);
 }
