@@ -192,7 +192,7 @@ absl::Status CallWorker::Attempt(const Claimed& claimed) {
   const Call& call = claimed.call;
   const Outcome outcome =
       Judge(claimed, claimed.readable.ok() ? perform_(call, absl::Now() + options_.attempt_timeout)
-                                           : claimed.readable);
+                                           : Answer(claimed.readable));
   (outcome.status.ok() ? succeeded_ : outcome.final ? failed_ : postponed_).Add();
   if (!outcome.status.ok()) {
     log::Warning("outward call failed", {{"kind", options_.kind},
@@ -212,7 +212,8 @@ absl::Status CallWorker::Attempt(const Claimed& claimed) {
   });
 }
 
-Outcome CallWorker::Judge(const Claimed& claimed, absl::Status status) const {
+Outcome CallWorker::Judge(const Claimed& claimed, Answer answer) const {
+  absl::Status& status = answer.status;
   // An erased subject has nothing left to say to anybody. What cannot be read for another reason
   // may be read yet: a key may be given to the process.
   const bool erased = absl::IsNotFound(claimed.readable);
@@ -220,7 +221,7 @@ Outcome CallWorker::Judge(const Claimed& claimed, absl::Status status) const {
   const bool refused = claimed.readable.ok() && std::find(reasons.begin(), reasons.end(),
                                                           ErrorReason(status)) != reasons.end();
   const bool final = status.ok() || erased || refused;
-  return {std::move(status), final};
+  return {std::move(status), final, std::move(answer.content)};
 }
 
 absl::StatusOr<bool> CallWorker::Settle(sql::Transaction& tx, const Call& call,

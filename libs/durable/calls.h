@@ -12,6 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -52,11 +53,24 @@ struct Call {
   int64_t attempts = 0;
 };
 
+// How an attempt went, with what the partner answered where that matters.
+struct Answer {
+  // Implicit, so that an attempt returns either.
+  Answer(absl::Status status) : status(std::move(status)) {}
+  Answer(absl::StatusOr<std::string> answer) : status(answer.status()) {
+    if (answer.ok()) content = *std::move(answer);
+  }
+  absl::Status status;
+  std::string content;
+};
+
 // How an attempt ended.
 struct Outcome {
   absl::Status status;
   // Not tried again: the call is done or has failed.
   bool final = false;
+  // What the partner answered; kept nowhere but by Record.
+  std::string answer = {};
 };
 
 // Stores a call of `kind` in the transaction of the decision: due at once, or when the open ones of
@@ -93,7 +107,7 @@ class CallWorker {
   };
   // Makes the call; no transaction is open. `deadline` is of the machine's clock, as gRPC and
   // sockets want it.
-  using Perform = std::function<absl::Status(const Call&, absl::Time deadline)>;
+  using Perform = std::function<Answer(const Call&, absl::Time deadline)>;
   // Records the outcome, in the transaction that closes or postpones the call. A call whose subject
   // was erased is not made; it has failed with NOT_FOUND DATA_KEY_ERASED.
   using Record = std::function<absl::Status(sql::Transaction&, const Call&, const Outcome&)>;
@@ -130,7 +144,7 @@ class CallWorker {
   // Renews what is due; no transaction when that is nothing.
   absl::Status RenewClaims();
   absl::Status Attempt(const Claimed& claimed);
-  Outcome Judge(const Claimed& claimed, absl::Status status) const;
+  Outcome Judge(const Claimed& claimed, Answer answer) const;
   // Closes or postpones the call; false when another worker has it.
   absl::StatusOr<bool> Settle(sql::Transaction& tx, const Call& call, const Outcome& outcome);
   // How many calls may be claimed now.

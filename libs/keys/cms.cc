@@ -275,8 +275,8 @@ absl::Status CheckRevocation(STACK_OF(X509) * chain, const CmsTrustContent& trus
   absl::Status stale;
   for (int i = 0; i + 1 < sk_X509_num(chain); ++i) {
     const CmsCrl* const crl = CrlOf(trust, sk_X509_value(chain, i + 1));
-    if (crl != nullptr && RevokedAt(*crl, sk_X509_value(chain, i)) <= signing_time) {
-      return Refuse("CMS_CERTIFICATE_REVOKED", "a certificate was revoked at the signing time",
+    if (crl != nullptr && RevokedAt(*crl, sk_X509_value(chain, i)) <= std::max(signing_time, now)) {
+      return Refuse("CMS_CERTIFICATE_REVOKED", "a certificate was revoked when the signature came",
                     {{"certificate", i == 0 ? "SIGNER" : "AUTHORITY"}});
     }
     if (crl == nullptr || now > crl->next_update || now < crl->this_update - kMaxSigningSkew) {

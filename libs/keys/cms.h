@@ -67,8 +67,9 @@ absl::StatusOr<CmsTrust> LoadTrust(const CmsTrustMaterial& paths);
 struct CmsExpectation {
   // The raw digest that was to be signed: 32 bytes SHA-256, 48 SHA-384, 64 SHA-512.
   absl::string_view digest;
-  // When we asked for the signature. The signing time is the signer's claim: it may lie in
-  // [not_before - kMaxSigningSkew, now + kMaxSigningSkew].
+  // When we asked for the signature, and when we got it. The signing time between them is the
+  // signer's claim and proves nothing: it may lie in [not_before - kMaxSigningSkew,
+  // now + kMaxSigningSkew].
   absl::Time not_before;
   absl::Time now;
 };
@@ -100,8 +101,9 @@ struct CmsSigner {
 //                            `validity`: EXPIRED or NOT_YET_VALID)
 //   CMS_KEY_USAGE_WRONG      the signer's key is for digitalSignature or nonRepudiation
 //   CMS_CERTIFICATE_REVOKED  none was revoked, or invalid by the list's invalidityDate, at or
-//                            before the signing time; revoked later is good. A known revocation
-//                            refuses even when a list is stale
+//                            before `now`, or the signing time where that is later: whoever stole
+//                            the key could claim any time before. Revoked after that is good. A
+//                            known revocation refuses even when a list is stale
 //   CMS_CRL_STALE            the list of every issuer of it is there, signed by it, and current at
 //                            `now`: fetch it and ask again
 absl::StatusOr<CmsSigner> VerifyCms(absl::string_view cms_der, const CmsExpectation& expected,

@@ -77,8 +77,8 @@ Certified MakeCertificate(const CertificateOptions& options, const Certified* is
   X509_set_pubkey(certificate, out.key.get());
   for (const auto& [field, value] : {std::pair<const char*, std::string>{"CN", options.common_name},
                                      {"O", "Sở Tư pháp"},
-                                     {"organizationIdentifier", "H12.03"},
-                                     {"UID", "officer-7"}}) {
+                                     {"organizationIdentifier", options.organization_identifier},
+                                     {"UID", options.user_id}}) {
     X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), field, MBSTRING_UTF8,
                                reinterpret_cast<const unsigned char*>(value.c_str()), -1, -1, 0);
   }

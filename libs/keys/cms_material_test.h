@@ -29,6 +29,8 @@ struct Certified {
 
 struct CertificateOptions {
   std::string common_name = "signer";
+  std::string organization_identifier = "H12.03";
+  std::string user_id = "officer-7";
   absl::Time not_before = absl::Now() - absl::Hours(48);
   absl::Time not_after = absl::Now() + absl::Hours(48);
   // As OpenSSL writes them; empty: without the extension.

@@ -340,7 +340,7 @@ TEST_CASE("the signer's key is for signatures") {
   }
 }
 
-TEST_CASE("revoked at or before the signing time is refused, later is good") {
+TEST_CASE("revoked at or before the receipt is refused, later is good") {
   World world;
   const auto reason = [&](absl::Duration revoked, absl::Duration invalid) {
     CrlOptions crl;
@@ -365,6 +365,25 @@ TEST_CASE("revoked at or before the signing time is refused, later is good") {
   CrlOptions root_crl;
   root_crl.revoked = {{&world.issuing, world.now - absl::Hours(1)}};
   CHECK(world.Reason(world.Cms(), world.Trust({}, root_crl)) == "CMS_CERTIFICATE_REVOKED");
+}
+
+TEST_CASE("a signing time that is claimed does not outlive a revocation before the receipt") {
+  World world;
+  CmsOptions options = world.Options();
+  options.signing_time = world.now - absl::Hours(1);
+  const std::string cms = MakeCms(world.signer, options);
+  const std::string digest = Sha256("result");
+  const auto reason = [&](absl::Duration revoked) {
+    CrlOptions crl;
+    crl.revoked = {{&world.signer, world.now + revoked}};
+    const auto signer = VerifyCms(
+        cms, {.digest = digest, .not_before = world.now - absl::Hours(2), .now = world.now},
+        world.Trust(crl));
+    return signer.ok() ? "OK" : ErrorReason(signer.status());
+  };
+  CHECK(reason(-absl::Minutes(30)) == "CMS_CERTIFICATE_REVOKED");
+  CHECK(reason(absl::ZeroDuration()) == "CMS_CERTIFICATE_REVOKED");
+  CHECK(reason(absl::Seconds(1)) == "OK");
 }
 
 TEST_CASE("without a current list nothing is good, and a known revocation stays known") {

@@ -26,10 +26,10 @@ DocumentKeeping::DocumentKeeping(DocumentFiles files, const std::string& scanner
                                  const Parts& parts)
     : files_(std::move(files)),
       transfers_(parts.metrics),
-      scan_(parts.db, parts.subject_keys, &files_, parts.clock, parts.metrics, scanner),
-      sweep_(parts.db, &files_, parts.metrics),
-      service_({parts.db, parts.subject_keys, parts.catalogue, parts.policies, parts.clock,
-                parts.dossiers, &files_, &transfers_,
+      scan_(parts.commands->parts().db, parts.commands->parts().subject_keys, &files_,
+            parts.commands->parts().clock, parts.metrics, scanner),
+      sweep_(parts.commands->parts().db, &files_, parts.metrics),
+      service_({parts.commands, parts.policies, &files_, &transfers_,
                 scanner.empty() ? Scan::NOT_SCANNED : Scan::PENDING}),
       transfer_job_("stalled transfers", kTransferCheckInterval,
                     [this] {

@@ -22,12 +22,8 @@ class DocumentKeeping {
   // All outlive it. `base`: the folder relative paths in `config` are beneath. INVALID_ARGUMENT
   // SCANNER_ADDRESS_INVALID and those of DocumentFiles::Open.
   struct Parts {
-    sql::Database* db;
-    const durable::SubjectKeys* subject_keys;
-    const Catalogue* catalogue;
+    const PartCommands* commands;
     const DocumentPolicies* policies;
-    const Clock* clock;
-    const DossierStore* dossiers;
     metrics::Registry* metrics;
   };
   static absl::StatusOr<std::unique_ptr<DocumentKeeping>> Start(const DocumentsConfig& config,

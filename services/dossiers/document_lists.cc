@@ -11,12 +11,12 @@
 #include "services/dossiers/catalogue_store.h"
 #include "services/dossiers/decisions.h"
 #include "services/dossiers/document_errors.h"
-#include "services/dossiers/document_names.h"
 #include "services/dossiers/document_service.h"
 #include "services/dossiers/earlier_papers.h"
 #include "services/dossiers/file_list.h"
 #include "services/dossiers/lifecycle.h"
 #include "services/dossiers/limits.h"
+#include "services/dossiers/part_names.h"
 
 namespace lgsp::dossiers {
 
@@ -61,7 +61,7 @@ absl::Status DocumentService::AddCandidates(sql::Transaction& tx, const Caller& 
                                             const LoadedDossier& loaded, absl::Time now,
                                             FileList& list) const {
   const auto visible = [&](const Dossier& plain) {
-    return Concerns(*parts_.catalogue, caller, plain, now);
+    return Concerns(catalogue(), caller, plain, now);
   };
   std::vector<std::string> agencies = AgenciesOf(loaded.dossier);
   agencies.erase(
@@ -69,7 +69,7 @@ absl::Status DocumentService::AddCandidates(sql::Transaction& tx, const Caller& 
                      [&](const std::string& agency) { return !auth::ActsFor(caller, agency); }),
       agencies.end());
   ASSIGN_OR_RETURN(const std::vector<Document> papers,
-                   FindEarlierPapers(tx, *parts_.dossiers, loaded.dossier, agencies, visible));
+                   FindEarlierPapers(tx, store(), loaded.dossier, agencies, visible));
   for (FileListItem& item : *list.mutable_items()) {
     if (item.state() != FileListItem::MISSING) continue;
     const std::string title = text::FoldCase(item.title());
@@ -86,13 +86,14 @@ grpc::Status DocumentService::ReuseDocument(grpc::ServerContext* context,
                                             Document* response) {
   return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
     RETURN_IF_ERROR(aip::CheckRequestId(request->request_id()));
-    ASSIGN_OR_RETURN(const DocumentName source, ParseDocumentName("source", request->source()));
+    ASSIGN_OR_RETURN(const PartName source,
+                     ParsePartName("source", request->source(), kDocumentCollection));
     const auto command =
         durable::MakeCommand(call.caller.system(), request->request_id(), kReuse, *request);
     const auto reuse = [&](sql::Transaction& tx, const LoadedDossier& loaded,
                            absl::Time now) -> absl::StatusOr<std::string> {
       ASSIGN_OR_RETURN(const LoadedDossier earlier,
-                       LoadFor(tx, call.caller, {"source", source.dossier}));
+                       commands().LoadFor(tx, call.caller, {"source", source.dossier}));
       if (earlier.dossier.name() == loaded.dossier.name()) return SourceInvalid();
       if (!SameApplicant(earlier.dossier, loaded.dossier)) return ApplicantDiffers();
       ASSIGN_OR_RETURN(StoredDocument stored,
@@ -105,6 +106,7 @@ grpc::Status DocumentService::ReuseDocument(grpc::ServerContext* context,
       Sign(call.caller, loaded, now, document);
       RETURN_IF_ERROR(SetTitle(tx, loaded, document));
       RETURN_IF_ERROR(LinkDocument(tx, stored, loaded.key));
+      RETURN_IF_ERROR(TellAdded(tx, call, loaded, now, document));
       ASSIGN_OR_RETURN(const DocumentTotals totals,
                        AddToTotals(tx, loaded.dossier.name(), document.size_bytes()));
       RETURN_IF_ERROR(CheckTotals(totals));
@@ -123,14 +125,12 @@ grpc::Status DocumentService::GetFileList(grpc::ServerContext* context,
                                           const GetFileListRequest* request, FileList* response) {
   return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
     ASSIGN_OR_RETURN(const std::string dossier, ParseFileListName("name", request->name()));
-    return parts_.db->Read(
-        [&](sql::Transaction& tx) -> absl::Status {
-          ASSIGN_OR_RETURN(const LoadedDossier loaded, LoadFor(tx, call.caller, {"name", dossier}));
-          ASSIGN_OR_RETURN(*response,
-                           ReadFileList(tx, call.caller, loaded, parts_.clock->CivilNow()));
+    return commands().Read(
+        call, {"name", dossier},
+        [&](sql::Transaction& tx, const LoadedDossier& loaded) -> absl::Status {
+          ASSIGN_OR_RETURN(*response, ReadFileList(tx, call.caller, loaded, clock().CivilNow()));
           return absl::OkStatus();
-        },
-        call.deadline);
+        });
   });
 }
 

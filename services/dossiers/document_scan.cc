@@ -6,6 +6,7 @@
 #include "libs/status/status.h"
 #include "services/dossiers/document_store.h"
 #include "services/dossiers/limits.h"
+#include "services/dossiers/part_names.h"
 
 namespace lgsp::dossiers {
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "lgsp/dossiers/v1/events.pb.h"
 #include "libs/aip/aip.h"
 #include "libs/clock/timestamp.h"
 #include "libs/log/log.h"
@@ -10,11 +11,11 @@
 #include "services/dossiers/catalogue_store.h"
 #include "services/dossiers/decisions.h"
 #include "services/dossiers/document_errors.h"
-#include "services/dossiers/document_names.h"
 #include "services/dossiers/errors.h"
 #include "services/dossiers/file_list.h"
 #include "services/dossiers/lifecycle.h"
 #include "services/dossiers/limits.h"
+#include "services/dossiers/part_names.h"
 #include "services/dossiers/routing.h"
 
 namespace lgsp::dossiers {
@@ -34,6 +35,7 @@ using lgsp::dossiers::v1::UploadDocumentRequest;
 namespace {
 
 constexpr char kUpload[] = "upload-document";
+constexpr char kUploadResult[] = "upload-result";
 constexpr char kDelete[] = "delete-document";
 
 // A segment goes out as one message.
@@ -44,6 +46,10 @@ absl::Time TransactionDeadline(const grpc::ServerContext& context) {
   return std::min(absl::FromChrono(context.deadline()), absl::Now() + rpc::kDefaultDeadline);
 }
 
+absl::string_view NameOfUpload(const Document& document) {
+  return document.origin() == Document::RESULT ? kUploadResult : kUpload;
+}
+
 absl::Status Cancelled() {
   return MakeError(absl::StatusCode::kCancelled, "CALL_CANCELLED",
                    "the stream ended before its end");
@@ -51,23 +57,21 @@ absl::Status Cancelled() {
 
 }  // namespace
 
-absl::StatusOr<LoadedDossier> DocumentService::LoadFor(sql::Transaction& tx, const Caller& caller,
-                                                       const Target& target) const {
-  ASSIGN_OR_RETURN(const std::string id, aip::ParseName(target.field, target.dossier, kCollection));
-  return parts_.dossiers->Load(tx, id, [&](const Dossier& plain) {
-    return Concerns(*parts_.catalogue, caller, plain, parts_.clock->CivilNow());
-  });
-}
-
 absl::Status DocumentService::CheckMayChange(const Caller& caller, const LoadedDossier& loaded,
                                              absl::string_view command, absl::Time now) const {
   Dossier dossier = loaded.dossier;
-  Succeed(*parts_.catalogue, now, dossier);
-  if ((ActorsOf(caller, dossier) & (kIntake | kProcessing | kReceiver | kHead)) == 0) {
-    return CommandNotYours(command, "the intake or the settling agency");
+  Succeed(catalogue(), now, dossier);
+  const bool result = command == kUploadResult;
+  const Actors may = result ? kProcessing | kHead : kIntake | kProcessing | kReceiver | kHead;
+  if ((ActorsOf(caller, dossier) & may) == 0) {
+    return CommandNotYours(command,
+                           result ? "the settling agency" : "the intake or the settling agency");
   }
-  const bool too_late = command == kDelete && dossier.has_accept_time();
-  if (IsFinal(dossier.state()) || too_late) {
+  const bool too_early = result && !dossier.has_accept_time();
+  const bool too_late = (command == kDelete && dossier.has_accept_time()) ||
+                        // A result that was handed over may have to be corrected.
+                        (IsFinal(dossier.state()) && !(result && dossier.has_return_time()));
+  if (too_early || too_late) {
     return StateForbidsCommand(Dossier::State_Name(dossier.state()), command, "");
   }
   return absl::OkStatus();
@@ -75,27 +79,25 @@ absl::Status DocumentService::CheckMayChange(const Caller& caller, const LoadedD
 
 absl::StatusOr<std::string> DocumentService::RunCommand(
     const rpc::CallContext& call, absl::Time deadline, const durable::Command& command,
-    const Target& target, absl::string_view name_of_command, Decide decide) const {
-  std::string answer;
-  RETURN_IF_ERROR(parts_.db->Run(
-      [&](sql::Transaction& tx) -> absl::Status {
-        ASSIGN_OR_RETURN(const LoadedDossier loaded, LoadFor(tx, call.caller, target));
-        // Before the look for the answer: the same command, under way in another process, has ended
-        // then.
-        RETURN_IF_ERROR(HoldDossier(tx, loaded.dossier.name(), loaded.dossier.revision()));
-        ASSIGN_OR_RETURN(const auto first, durable::FindAnswer(tx, *parts_.subject_keys, command));
-        if (first.has_value()) {
-          answer = *first;
-          return absl::OkStatus();
-        }
-        const absl::Time now = parts_.clock->CivilNow();
+    const Target& target, absl::string_view name_of_command, PartCommands::Decide decide) const {
+  return commands().Run(
+      call, deadline, command, target,
+      [&](sql::Transaction& tx, const LoadedDossier& loaded,
+          absl::Time now) -> absl::StatusOr<std::string> {
         RETURN_IF_ERROR(CheckMayChange(call.caller, loaded, name_of_command, now));
-        ASSIGN_OR_RETURN(answer, decide(tx, loaded, now));
-        return durable::SaveAnswer(tx, command, loaded.dossier.name(), loaded.key, answer,
-                                   parts_.clock->SecurityNow());
-      },
-      deadline));
-  return answer;
+        return decide(tx, loaded, now);
+      });
+}
+
+absl::Status DocumentService::TellAdded(sql::Transaction& tx, const rpc::CallContext& call,
+                                        const LoadedDossier& loaded, absl::Time now,
+                                        const Document& document) const {
+  v1::DocumentAdded added;
+  added.set_document(document.name());
+  added.set_dossier(loaded.dossier.name());
+  *added.mutable_create_time() = document.create_time();
+  return commands().parts().changes->Tell(tx, document.name(), kDocumentRevision, call.traceparent,
+                                          now, loaded, added);
 }
 
 absl::Status DocumentService::SetTitle(sql::Transaction& tx, const LoadedDossier& loaded,
@@ -115,7 +117,7 @@ absl::Status DocumentService::SetTitle(sql::Transaction& tx, const LoadedDossier
 void DocumentService::Sign(const Caller& caller, const LoadedDossier& loaded, absl::Time now,
                            Document& document) const {
   document.set_name(
-      absl::StrCat(loaded.dossier.name(), "/", kDocumentCollection, "/", NewUuid(*parts_.clock)));
+      absl::StrCat(loaded.dossier.name(), "/", kDocumentCollection, "/", NewUuid(clock())));
   *document.mutable_create_time() = ToTimestamp(now);
   document.set_system(caller.system());
   document.set_officer(caller.officer().id());
@@ -129,13 +131,14 @@ absl::Status DocumentService::CheckTotals(const DocumentTotals& totals) const {
 absl::Status DocumentService::CheckUpload(const rpc::CallContext& call,
                                           const durable::Command& command, const Target& target,
                                           Document document) const {
-  return parts_.db->Read(
+  return commands().parts().db->Read(
       [&](sql::Transaction& tx) -> absl::Status {
-        ASSIGN_OR_RETURN(const LoadedDossier loaded, LoadFor(tx, call.caller, target));
+        ASSIGN_OR_RETURN(const LoadedDossier loaded, commands().LoadFor(tx, call.caller, target));
         // A repetition is known by its content, which has not come yet.
-        const auto first = durable::FindAnswer(tx, *parts_.subject_keys, command);
+        const auto first = durable::FindAnswer(tx, *commands().parts().subject_keys, command);
         if (!first.ok() || first->has_value()) return absl::OkStatus();
-        RETURN_IF_ERROR(CheckMayChange(call.caller, loaded, kUpload, parts_.clock->CivilNow()));
+        RETURN_IF_ERROR(
+            CheckMayChange(call.caller, loaded, NameOfUpload(document), clock().CivilNow()));
         RETURN_IF_ERROR(SetTitle(tx, loaded, document));
         ASSIGN_OR_RETURN(DocumentTotals totals, ReadTotals(tx, loaded.dossier.name()));
         ++totals.documents;
@@ -150,7 +153,7 @@ absl::StatusOr<Document> DocumentService::StoreUpload(
   // By the last attempt.
   std::string made_name;
   const auto answer =
-      RunCommand(call, deadline, command, target, kUpload,
+      RunCommand(call, deadline, command, target, NameOfUpload(document),
                  [&](sql::Transaction& tx, const LoadedDossier& loaded,
                      absl::Time now) -> absl::StatusOr<std::string> {
                    StoredDocument stored{document, received.content.file, received.content.key};
@@ -161,8 +164,9 @@ absl::StatusOr<Document> DocumentService::StoreUpload(
                    made.set_size_bytes(received.content.size_bytes);
                    made.set_sha256(received.content.sha256);
                    made.mutable_scan()->set_state(parts_.first_scan_state);
-                   *made.mutable_scan()->mutable_time() = ToTimestamp(parts_.clock->SecurityNow());
+                   *made.mutable_scan()->mutable_time() = ToTimestamp(clock().SecurityNow());
                    RETURN_IF_ERROR(InsertDocument(tx, stored, loaded.key));
+                   RETURN_IF_ERROR(TellAdded(tx, call, loaded, now, made));
                    ASSIGN_OR_RETURN(const DocumentTotals totals,
                                     AddToTotals(tx, loaded.dossier.name(), made.size_bytes()));
                    RETURN_IF_ERROR(CheckTotals(totals));
@@ -203,8 +207,7 @@ grpc::Status DocumentService::UploadDocument(grpc::ServerContext* context,
     }
     const v1::UploadHead& head = first.head();
     RETURN_IF_ERROR(aip::CheckRequestId(head.request_id()));
-    ASSIGN_OR_RETURN(const Document document,
-                     CleanHead(head, call.caller, parts_.clock->CivilNow()));
+    ASSIGN_OR_RETURN(const Document document, CleanHead(head, call.caller, clock().CivilNow()));
     const Target target{"parent", head.parent()};
     const auto command = [&](absl::string_view sha256) {
       return durable::MakeCommand(call.caller.system(), head.request_id(),
@@ -231,17 +234,16 @@ grpc::Status DocumentService::DownloadDocument(
     ASSIGN_OR_RETURN(
         const auto transfer,
         parts_.transfers->Begin([context] { context->TryCancel(); }, call.caller.system()));
-    ASSIGN_OR_RETURN(const DocumentName name, ParseDocumentName("name", request->name()));
+    ASSIGN_OR_RETURN(const PartName name,
+                     ParsePartName("name", request->name(), kDocumentCollection));
     StoredDocument stored;
     const auto load = [&] {
-      return parts_.db->Read(
-          [&](sql::Transaction& tx) -> absl::Status {
-            ASSIGN_OR_RETURN(const LoadedDossier loaded,
-                             LoadFor(tx, call.caller, {"name", name.dossier}));
+      return commands().Read(
+          call, {"name", name.dossier},
+          [&](sql::Transaction& tx, const LoadedDossier& loaded) -> absl::Status {
             ASSIGN_OR_RETURN(stored, LoadDocument(tx, name.In(loaded.dossier.name()), loaded.key));
             return absl::OkStatus();
-          },
-          call.deadline);
+          });
     };
     RETURN_IF_ERROR(load());
     if (stored.document.scan().state() == Scan::INFECTED) return DocumentInfected();
@@ -264,17 +266,16 @@ grpc::Status DocumentService::DownloadDocument(
 grpc::Status DocumentService::GetDocument(grpc::ServerContext* context,
                                           const GetDocumentRequest* request, Document* response) {
   return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
-    ASSIGN_OR_RETURN(const DocumentName name, ParseDocumentName("name", request->name()));
-    return parts_.db->Read(
-        [&](sql::Transaction& tx) -> absl::Status {
-          ASSIGN_OR_RETURN(const LoadedDossier loaded,
-                           LoadFor(tx, call.caller, {"name", name.dossier}));
-          ASSIGN_OR_RETURN(StoredDocument stored,
-                           LoadDocument(tx, name.In(loaded.dossier.name()), loaded.key));
-          response->Swap(&stored.document);
-          return absl::OkStatus();
-        },
-        call.deadline);
+    ASSIGN_OR_RETURN(const PartName name,
+                     ParsePartName("name", request->name(), kDocumentCollection));
+    return commands().Read(call, {"name", name.dossier},
+                           [&](sql::Transaction& tx, const LoadedDossier& loaded) -> absl::Status {
+                             ASSIGN_OR_RETURN(
+                                 StoredDocument stored,
+                                 LoadDocument(tx, name.In(loaded.dossier.name()), loaded.key));
+                             response->Swap(&stored.document);
+                             return absl::OkStatus();
+                           });
   });
 }
 
@@ -284,10 +285,9 @@ grpc::Status DocumentService::ListDocuments(grpc::ServerContext* context,
   return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
     ASSIGN_OR_RETURN(const int size,
                      aip::PageSize(request->page_size(), kStandardPageSize, kLargestPageSize));
-    return parts_.db->Read(
-        [&](sql::Transaction& tx) -> absl::Status {
-          ASSIGN_OR_RETURN(const LoadedDossier loaded,
-                           LoadFor(tx, call.caller, {"parent", request->parent()}));
+    return commands().Read(
+        call, {"parent", request->parent()},
+        [&](sql::Transaction& tx, const LoadedDossier& loaded) -> absl::Status {
           const std::string& dossier = loaded.dossier.name();
           std::string after;
           if (!request->page_token().empty()) {
@@ -304,8 +304,7 @@ grpc::Status DocumentService::ListDocuments(grpc::ServerContext* context,
           }
           for (Document& document : documents) response->add_documents()->Swap(&document);
           return absl::OkStatus();
-        },
-        call.deadline);
+        });
   });
 }
 
@@ -314,14 +313,15 @@ grpc::Status DocumentService::DeleteDocument(grpc::ServerContext* context,
                                              v1::DeleteDocumentResponse*) {
   return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
     RETURN_IF_ERROR(aip::CheckRequestId(request->request_id()));
-    ASSIGN_OR_RETURN(const DocumentName name, ParseDocumentName("name", request->name()));
+    ASSIGN_OR_RETURN(const PartName name,
+                     ParsePartName("name", request->name(), kDocumentCollection));
     const auto command =
         durable::MakeCommand(call.caller.system(), request->request_id(), kDelete, *request);
     std::string nobodys;
     RETURN_IF_ERROR(
         RunCommand(call, call.deadline, command, {"name", name.dossier}, kDelete,
                    [&](sql::Transaction& tx, const LoadedDossier& loaded,
-                       absl::Time) -> absl::StatusOr<std::string> {
+                       absl::Time now) -> absl::StatusOr<std::string> {
                      nobodys.clear();
                      ASSIGN_OR_RETURN(const StoredDocument stored,
                                       LoadDocument(tx, name.In(loaded.dossier.name()), loaded.key));
@@ -329,6 +329,13 @@ grpc::Status DocumentService::DeleteDocument(grpc::ServerContext* context,
                                                     kDocumentRevision));
                      ASSIGN_OR_RETURN(const bool last, dossiers::DeleteDocument(tx, stored));
                      if (last) nobodys = stored.file;
+                     v1::DocumentDeleted deleted;
+                     deleted.set_document(stored.document.name());
+                     deleted.set_dossier(loaded.dossier.name());
+                     *deleted.mutable_delete_time() = ToTimestamp(now);
+                     RETURN_IF_ERROR(commands().parts().changes->Tell(
+                         tx, stored.document.name(), kDocumentRevision + 1, call.traceparent, now,
+                         loaded, deleted));
                      return std::string();
                    })
             .status());

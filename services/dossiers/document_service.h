@@ -2,24 +2,18 @@
 // a time; the database is asked before and after, never meanwhile.
 #pragma once
 
-#include <functional>
 #include <string>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "lgsp/dossiers/v1/documents.grpc.pb.h"
-#include "libs/clock/clock.h"
-#include "libs/durable/commands.h"
-#include "libs/durable/subject_keys.h"
 #include "libs/rpc/server.h"
 #include "libs/sql/sql.h"
-#include "services/dossiers/catalogue.h"
 #include "services/dossiers/document_files.h"
 #include "services/dossiers/document_policies.h"
 #include "services/dossiers/document_store.h"
 #include "services/dossiers/document_transfers.h"
 #include "services/dossiers/document_upload.h"
-#include "services/dossiers/dossier_store.h"
+#include "services/dossiers/part_commands.h"
 
 namespace lgsp::dossiers {
 
@@ -27,12 +21,8 @@ class DocumentService final : public lgsp::dossiers::v1::Documents::Service {
  public:
   // What the service works with; all outlive it.
   struct Parts {
-    sql::Database* db;
-    const durable::SubjectKeys* subject_keys;
-    const Catalogue* catalogue;
+    const PartCommands* commands;
     const DocumentPolicies* policies;
-    const Clock* clock;
-    const DossierStore* dossiers;
     const DocumentFiles* files;
     DocumentTransfers* transfers;
     // Of new content: PENDING where there is a scanner.
@@ -66,24 +56,13 @@ class DocumentService final : public lgsp::dossiers::v1::Documents::Service {
                              lgsp::dossiers::v1::FileList* response) override;
 
  private:
-  // Which dossier, and in whose course.
-  struct Target {
-    absl::string_view field;
-    // As given: `dossiers/x` of whatever was named.
-    std::string dossier;
-  };
-  using Decide = absl::FunctionRef<absl::StatusOr<std::string>(
-      sql::Transaction&, const LoadedDossier& loaded, absl::Time now)>;
+  using Target = PartCommands::Target;
 
-  // Runs a command in one transaction: repeated → its first answer; else `decide`, whose answer is
-  // kept.
+  // As PartCommands::Run, for who may change the documents now.
   absl::StatusOr<std::string> RunCommand(const rpc::CallContext& call, absl::Time deadline,
                                          const durable::Command& command, const Target& target,
-                                         absl::string_view name_of_command, Decide decide) const;
-
-  // The dossier, when it concerns the caller; else as if there were none.
-  absl::StatusOr<LoadedDossier> LoadFor(sql::Transaction& tx, const lgsp::auth::v1::Caller& caller,
-                                        const Target& target) const;
+                                         absl::string_view name_of_command,
+                                         PartCommands::Decide decide) const;
   // Whether the caller may add to or take from a dossier now.
   absl::Status CheckMayChange(const lgsp::auth::v1::Caller& caller, const LoadedDossier& loaded,
                               absl::string_view command, absl::Time now) const;
@@ -110,6 +89,16 @@ class DocumentService final : public lgsp::dossiers::v1::Documents::Service {
   absl::Status AddCandidates(sql::Transaction& tx, const lgsp::auth::v1::Caller& caller,
                              const LoadedDossier& loaded, absl::Time now,
                              lgsp::dossiers::v1::FileList& list) const;
+
+  // Says that a document was added.
+  absl::Status TellAdded(sql::Transaction& tx, const rpc::CallContext& call,
+                         const LoadedDossier& loaded, absl::Time now,
+                         const lgsp::dossiers::v1::Document& document) const;
+
+  const PartCommands& commands() const { return *parts_.commands; }
+  const DossierStore& store() const { return commands().parts().changes->store(); }
+  const Catalogue& catalogue() const { return *commands().parts().catalogue; }
+  const Clock& clock() const { return *commands().parts().clock; }
 
   const Parts parts_;
 };

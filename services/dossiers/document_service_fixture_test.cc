@@ -58,8 +58,9 @@ DocumentsOnTheWire::DocumentsOnTheWire(sql::Database::Engine engine,
       policies_(SomePolicies()),
       files_(Must(DocumentFiles::Open(folder_.path() + "/documents"))),
       transfers_(&platform_.metrics()),
-      service_({&*database_.db, &database_.keys, &catalogue_, &policies_, &clock_, &database_.store,
-                &files_, &transfers_, first_scan_state}),
+      changes_(&catalogue_, &database_.keys, &database_.persons, &clock_, engine),
+      commands_({&*database_.db, &database_.keys, &catalogue_, &clock_, &changes_, [] {}}),
+      service_({&commands_, &policies_, &files_, &transfers_, first_scan_state}),
       server_(platform_.Start("dossiers", {{Documents::service_full_name(), &service_}})),
       stub_(Documents::NewStub(platform_.ChannelOf("gateway", server_->port(), "dossiers"))) {}
 

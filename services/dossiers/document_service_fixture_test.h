@@ -75,6 +75,7 @@ class DocumentsOnTheWire {
   TestStore& database() { return database_; }
   FakeClock& clock() { return clock_; }
   metrics::Registry& metrics() { return platform_.metrics(); }
+  const PartCommands& commands() const { return commands_; }
   const DocumentFiles& files() const { return files_; }
   DocumentTransfers& transfers() { return transfers_; }
   Stub& stub() { return *stub_; }
@@ -89,6 +90,8 @@ class DocumentsOnTheWire {
   const DocumentPolicies policies_;
   const DocumentFiles files_;
   DocumentTransfers transfers_;
+  const DossierChanges changes_;
+  const PartCommands commands_;
   DocumentService service_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<Stub> stub_;

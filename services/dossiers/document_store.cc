@@ -5,6 +5,7 @@
 #include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
 #include "services/dossiers/document_errors.h"
+#include "services/dossiers/part_names.h"
 
 namespace lgsp::dossiers {
 namespace {
@@ -90,11 +91,6 @@ absl::StatusOr<bool> Unlink(sql::Transaction& tx, absl::string_view file, int64_
 }
 
 }  // namespace
-
-std::string DossierOf(absl::string_view document_name) {
-  const size_t first = document_name.find('/');
-  return std::string(document_name.substr(0, document_name.find('/', first + 1)));
-}
 
 absl::Status HoldDossier(sql::Transaction& tx, absl::string_view dossier, int64_t revision) {
   ASSIGN_OR_RETURN(const sql::Result held, tx.Execute("UPDATE dossiers SET revision = :revision "

@@ -30,9 +30,6 @@ struct StoredDocument {
   keys::DataKey content_key;
 };
 
-// `dossiers/x` of `dossiers/x/documents/y`.
-std::string DossierOf(absl::string_view document_name);
-
 // Keeps the dossier at `revision` until the transaction ends, so that what was decided by its state
 // holds when it is written. RevisionConflict() when another was faster.
 absl::Status HoldDossier(sql::Transaction& tx, absl::string_view dossier, int64_t revision);

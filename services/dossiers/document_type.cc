@@ -17,6 +17,8 @@ constexpr absl::string_view kPdf = "%PDF-";
 constexpr absl::string_view kPdfEnd = "%%EOF";
 constexpr absl::string_view kJpeg = "\xff\xd8\xff";
 constexpr absl::string_view kPng = "\x89PNG\r\n\x1a\n";
+// Signature, length and type of the first chunk.
+constexpr size_t kPngHeader = 16;
 constexpr absl::string_view kTiffLittle("II*\0", 4);
 constexpr absl::string_view kTiffBig("MM\0*", 4);
 constexpr absl::string_view kZip = "PK\x03\x04";
@@ -125,7 +127,9 @@ Document::Type DocumentTypeFinder::Find() const {
   }
   if (absl::StartsWith(head, kJpeg)) return Document::JPEG;
   if (absl::StartsWith(head, kPng)) {
-    return head.substr(12, 4) == "IHDR" && absl::StrContains(tail, "IEND")
+    // The signature alone is no image.
+    return head.size() > kPngHeader && head.substr(12, 4) == "IHDR" &&
+                   absl::StrContains(tail, "IEND")
                ? Document::PNG
                : Document::TYPE_UNSPECIFIED;
   }

@@ -31,6 +31,9 @@ TEST_CASE("document types: found by the content, in whatever pieces it comes") {
       {absl::StrCat("\x89PNG\r\n\x1a\n", std::string(4, '\0'), "IHDR", std::string(300, 'p'),
                     "IEND\xae\x42\x60\x82"),
        Document::PNG},
+      // Refused, whatever is missing after the first bytes.
+      {"\x89PNG\r\n\x1a\n", Document::TYPE_UNSPECIFIED},
+      {absl::StrCat("\x89PNG\r\n\x1a\n", "abc"), Document::TYPE_UNSPECIFIED},
       {absl::StrCat(std::string("II*\0", 4), std::string(100, 't')), Document::TIFF},
       {absl::StrCat(std::string("MM\0*", 4), std::string(100, 't')), Document::TIFF},
       {SampleZip({"[Content_Types].xml", "_rels/.rels", "word/document.xml"}), Document::DOCX},

@@ -45,8 +45,15 @@ absl::Status SetOrigin(const UploadHead& head, Document& document) {
     document.set_origin(Document::APPLICANT);
     return absl::OkStatus();
   }
+  if (head.origin() == Document::RESULT) {
+    const bool plain =
+        head.origin_reference().empty() && head.item() == 0 && !head.has_digitisation();
+    if (!plain) return OriginInvalid("RESULT has no item, digitisation or reference");
+    document.set_origin(Document::RESULT);
+    return absl::OkStatus();
+  }
   if (head.origin() != Document::DATABASE && head.origin() != Document::STORE) {
-    return OriginInvalid("must be APPLICANT, DATABASE or STORE");
+    return OriginInvalid("must be APPLICANT, DATABASE, STORE or RESULT");
   }
   document.set_origin(head.origin());
   ASSIGN_OR_RETURN(

@@ -35,7 +35,8 @@ absl::Status DossierChanges::Save(sql::Transaction& tx, Command command, const C
   if (command == Command::kErase) {
     RETURN_IF_ERROR(store_.Erase(tx, loaded));
     RETURN_IF_ERROR(store_.AddTransition(tx, dossier, CommandName(command), now, caller));
-    return Tell(tx, command, traceparent, now, loaded);
+    return Tell(tx, dossier.name(), dossier.revision(), traceparent, now, loaded,
+                *MakeEvent(dossier, command, now));
   }
   if (command == Command::kSubmit) {
     ASSIGN_OR_RETURN(loaded.key, store_.Insert(tx, dossier));
@@ -49,24 +50,24 @@ absl::Status DossierChanges::Save(sql::Transaction& tx, Command command, const C
   if (command != Command::kAssign) {
     RETURN_IF_ERROR(OrderPortalSync(tx, *catalogue_, store_, loaded, *clock_));
   }
-  return Tell(tx, command, traceparent, now, loaded);
+  return Tell(tx, dossier.name(), dossier.revision(), traceparent, now, loaded,
+              *MakeEvent(dossier, command, now));
 }
 
-absl::Status DossierChanges::Tell(sql::Transaction& tx, Command command,
+absl::Status DossierChanges::Tell(sql::Transaction& tx, absl::string_view subject, int64_t revision,
                                   absl::string_view traceparent, absl::Time now,
-                                  const LoadedDossier& loaded) const {
-  const Dossier& dossier = loaded.dossier;
-  const auto event = MakeEvent(dossier, command, now);
+                                  const LoadedDossier& loaded,
+                                  const google::protobuf::Message& fact) const {
   // Also those it leaves: they have to learn that it is theirs no more.
   std::set<std::string> audience;
   for (const ListRow& row : loaded.listed) audience.insert(row.agency);
-  for (const std::string& agency : AgenciesOf(dossier)) audience.insert(agency);
-  return outbox_.Add(tx, {dossier.name(),
-                          dossier.revision(),
+  for (const std::string& agency : AgenciesOf(loaded.dossier)) audience.insert(agency);
+  return outbox_.Add(tx, {std::string(subject),
+                          revision,
                           now,
                           {audience.begin(), audience.end()},
                           std::string(traceparent),
-                          event.get()});
+                          &fact});
 }
 
 absl::Status DossierChanges::EndOverdueWait(sql::Database& db, const std::string& name) const {

@@ -5,6 +5,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "google/protobuf/message.h"
 #include "lgsp/auth/v1/caller.pb.h"
 #include "libs/clock/clock.h"
 #include "libs/events/outbox.h"
@@ -31,6 +32,12 @@ class DossierChanges {
   absl::Status Save(sql::Transaction& tx, Command command, const lgsp::auth::v1::Caller& caller,
                     absl::string_view traceparent, absl::Time now, LoadedDossier& loaded) const;
 
+  // Publishes what happened to `subject`: a dossier, or a part of it - a document, a result - that
+  // is an aggregate of its own. Save does so for dossiers.
+  absl::Status Tell(sql::Transaction& tx, absl::string_view subject, int64_t revision,
+                    absl::string_view traceparent, absl::Time now, const LoadedDossier& loaded,
+                    const google::protobuf::Message& fact) const;
+
   // Ends waits in which nobody answered in time, at most kMaxExpired: for the applicant the dossier
   // is closed, for other agencies settlement goes on. Calls `committed` when some were.
   absl::Status EndOverdueWaits(sql::Database& db, absl::FunctionRef<void()> committed) const;
@@ -49,8 +56,6 @@ class DossierChanges {
   const DossierStore& store() const { return store_; }
 
  private:
-  absl::Status Tell(sql::Transaction& tx, Command command, absl::string_view traceparent,
-                    absl::Time now, const LoadedDossier& loaded) const;
   absl::Status EndOverdueWait(sql::Database& db, const std::string& name) const;
   absl::Status Recount(sql::Database& db, const std::string& name, bool& moved) const;
 

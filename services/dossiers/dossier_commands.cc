@@ -11,6 +11,7 @@
 #include "services/dossiers/decisions.h"
 #include "services/dossiers/dossier_service.h"
 #include "services/dossiers/errors.h"
+#include "services/dossiers/result_store.h"
 #include "services/dossiers/routing.h"
 #include "services/dossiers/settlement.h"
 
@@ -79,6 +80,7 @@ grpc::Status DossierService::RunChange(
         Succeed(*parts_.catalogue, now, dossier);
         const Actors actors = ActorsOf(caller, dossier);
         RETURN_IF_ERROR(decide({*parts_.catalogue, actors, now, &caller}, dossier));
+        if (kind == Command::kComplete) RETURN_IF_ERROR(CheckNoneUnderWay(tx, dossier.name()));
         // The contended row comes after everything that could refuse.
         if (dossier.state() == Dossier::ACCEPTED && dossier.code().empty()) {
           ASSIGN_OR_RETURN(*dossier.mutable_code(),

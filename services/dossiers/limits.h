@@ -99,6 +99,19 @@ inline constexpr int kMaxPaperCopies = 99;
 inline constexpr int kMaxEarlierDossiers = 20;
 inline constexpr int kMaxCandidates = 3;
 
+// Of results. A code has 100 random bits.
+inline constexpr size_t kMaxResults = 20;
+inline constexpr int kMaxResultNumberCharacters = 100;
+inline constexpr int kMaxResultReasonCharacters = 1000;
+inline constexpr size_t kVerificationCodeLength = 20;
+// One attempt to have a result signed and to verify the signature; at once.
+inline constexpr absl::Duration kSigningTimeout = absl::Seconds(45);
+inline constexpr int kSigningThreads = 2;
+// A signature that an officer has not confirmed by then is given up.
+inline constexpr absl::Duration kLongestSigning = absl::Hours(72);
+// How long fetched revocation lists serve.
+inline constexpr absl::Duration kRevocationListLifetime = absl::Minutes(5);
+
 // Uploads and downloads at once, and of them those of one system; the stillness and the time after
 // which one is cancelled, and how often that is looked at.
 inline constexpr int kMaxTransfers = 64;

@@ -51,8 +51,11 @@ absl::Status CheckFields(const Mirror& mirror) {
   if (mirror.portal_status() < kFirstStatus || mirror.portal_status() > kLastStatus) {
     return MirrorInvalid("mirror.portal_status", "must be 1 to 10");
   }
-  return mirror.has_event_time() ? absl::OkStatus()
-                                 : MirrorInvalid("mirror.event_time", "must be given");
+  if (!mirror.has_event_time() || !IsValid(mirror.event_time())) {
+    return MirrorInvalid("mirror.event_time", "must be given");
+  }
+  return IsValid(mirror.due_time()) ? absl::OkStatus()
+                                    : MirrorInvalid("mirror.due_time", "is no time");
 }
 
 absl::StatusOr<Mirror> CleanMirror(const Catalogue& catalogue, const Caller& caller,

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <functional>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "libs/auth/auth.h"
@@ -11,6 +12,7 @@
 #include "libs/status/status.h"
 #include "libs/testing/platform.h"
 #include "services/dossiers/database_test.h"
+#include "services/dossiers/mirror_store.h"
 #include "services/dossiers/samples_test.h"
 #include "services/dossiers/service_test.h"
 
@@ -150,6 +152,19 @@ TEST_CASE("mirrors: page by page, by status") {
   }
 }
 
+TEST_CASE("mirrors: of two reports at once the second begins again") {
+  TestStore store(GENERATE(from_range(sql::kBothEngines)));
+  const auto save = [&](const std::optional<Mirror>& before, const Mirror& mirror) {
+    return store.db->Run([&](sql::Transaction& tx) { return SaveMirror(tx, before, mirror); });
+  };
+  REQUIRE(save(std::nullopt, Sample(1, 2)).ok());
+  REQUIRE(save(Sample(1, 2), Sample(2, 4)).ok());
+  // What it was decided by is no more: the counts would move twice from it.
+  CHECK(absl::IsAborted(save(Sample(1, 2), Sample(3, 9))));
+  CHECK(sql::ReadInt(*store.db, "SELECT SUM(count) FROM mirror_counts") == 1);
+  CHECK(sql::ReadInt(*store.db, "SELECT count FROM mirror_counts WHERE portal_status = 4") == 1);
+}
+
 TEST_CASE("mirrors: what is wrong is named") {
   MirrorsOnTheWire mirrors(sql::Database::Engine::kSqlite);
   struct Case {
@@ -164,6 +179,9 @@ TEST_CASE("mirrors: what is wrong is named") {
       {[](Mirror& m) { m.clear_portal_status(); }, "MIRROR_INVALID"},
       {[](Mirror& m) { m.clear_event_time(); }, "MIRROR_INVALID"},
       {[](Mirror& m) { m.mutable_event_time()->set_seconds(4'000'000'000); }, "MIRROR_INVALID"},
+      {[](Mirror& m) { m.mutable_event_time()->set_seconds(INT64_MIN); }, "MIRROR_INVALID"},
+      {[](Mirror& m) { m.mutable_event_time()->set_nanos(-1); }, "MIRROR_INVALID"},
+      {[](Mirror& m) { m.mutable_due_time()->set_seconds(INT64_MAX); }, "MIRROR_INVALID"},
       {[](Mirror& m) { m.set_agency("H12.77"); }, "AGENCY_UNKNOWN"},
       {[](Mirror& m) { m.set_procedure("9.9"); }, "PROCEDURE_UNKNOWN"},
       {[](Mirror& m) { m.set_procedure(kProvinceProcedure); }, "MIRROR_NOT_CENTRAL"},

@@ -48,24 +48,29 @@ absl::StatusOr<std::optional<Mirror>> FindMirror(sql::Transaction& tx, absl::str
 
 absl::Status SaveMirror(sql::Transaction& tx, const std::optional<Mirror>& before,
                         const Mirror& mirror) {
-  const sql::Params params = {{"code", mirror.code()},
-                              {"agency", mirror.agency()},
-                              {"status", mirror.portal_status()},
-                              {"event_time", ToTime(mirror.event_time())},
-                              {"body", sql::Bytes{mirror.SerializeAsString()}}};
   if (!before.has_value()) {
     ASSIGN_OR_RETURN(const sql::Result inserted,
                      tx.Execute("INSERT INTO mirrors (code, agency, portal_status, event_time, "
                                 "body) VALUES (:code, :agency, :status, :event_time, :body) "
                                 "ON CONFLICT (code) DO NOTHING",
-                                params));
+                                {{"code", mirror.code()},
+                                 {"agency", mirror.agency()},
+                                 {"status", mirror.portal_status()},
+                                 {"event_time", ToTime(mirror.event_time())},
+                                 {"body", sql::Bytes{mirror.SerializeAsString()}}}));
     return inserted.changed == 1 ? Count(tx, mirror, 1) : sql::RevisionConflict();
   }
+  // As it was read: the counts move from there.
   ASSIGN_OR_RETURN(const sql::Result updated,
                    tx.Execute("UPDATE mirrors SET agency = :agency, portal_status = :status, "
                               "event_time = :event_time, body = :body "
-                              "WHERE code = :code AND event_time < :event_time",
-                              params));
+                              "WHERE code = :code AND event_time = :before",
+                              {{"code", mirror.code()},
+                               {"agency", mirror.agency()},
+                               {"status", mirror.portal_status()},
+                               {"event_time", ToTime(mirror.event_time())},
+                               {"body", sql::Bytes{mirror.SerializeAsString()}},
+                               {"before", ToTime(before->event_time())}}));
   if (updated.changed != 1) return sql::RevisionConflict();
   return CountMove(tx, *before, mirror);
 }

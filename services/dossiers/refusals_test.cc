@@ -134,7 +134,7 @@ std::set<std::string> ReasonsIn(const std::string& code) {
 }
 
 // Words of the data, and reasons that no caller sees: of the catalogue at start, of calls to the
-// portal.
+// portal and to the signing systems.
 const std::set<std::string>& NotAnswered() {
   static const std::set<std::string> words = {"CENTRAL_BRANCH",
                                               "SERVICE_CENTRE",
@@ -209,7 +209,8 @@ TEST_CASE("refusals: every reason stands in the proto's comments, and none that 
   const std::string proto = Read(SourceFile("protos/lgsp/dossiers/v1/dossiers.proto")) +
                             Read(SourceFile("protos/lgsp/dossiers/v1/documents.proto")) +
                             Read(SourceFile("protos/lgsp/dossiers/v1/mirrors.proto")) +
-                            Read(SourceFile("protos/lgsp/dossiers/v1/procedures.proto"));
+                            Read(SourceFile("protos/lgsp/dossiers/v1/procedures.proto")) +
+                            Read(SourceFile("protos/lgsp/dossiers/v1/results.proto"));
   for (const std::string& reason : answered) {
     INFO(reason);
     CHECK(absl::StrContains(proto, reason));
@@ -218,7 +219,8 @@ TEST_CASE("refusals: every reason stands in the proto's comments, and none that 
   const std::set<std::string> codes = {
       "NOT_FOUND",         "INVALID_ARGUMENT",   "FAILED_PRECONDITION", "PERMISSION_DENIED",
       "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "DATA_LOSS",           "OTHER_AGENCY",
-      "BY_COUNCIL",        "ALREADY_EXISTS",     "NOT_IN_SOURCE",       "EARLIER_DOSSIER"};
+      "BY_COUNCIL",        "ALREADY_EXISTS",     "NOT_IN_SOURCE",       "EARLIER_DOSSIER",
+      "DOSSIER_ENDED",     "IN_PROGRESS"};
   const std::regex comment("//[^\n]*");
   for (std::sregex_iterator it(proto.begin(), proto.end(), comment), end; it != end; ++it) {
     const std::string text = it->str();

@@ -20,6 +20,7 @@
 #include "services/dossiers/mirror_service.h"
 #include "services/dossiers/portal_client.h"
 #include "services/dossiers/procedure_service.h"
+#include "services/dossiers/result_keeping.h"
 
 namespace lgsp::dossiers {
 namespace {
@@ -114,20 +115,23 @@ absl::Status Serve(const std::string& config_file) {
       });
   DossierService service({db.get(), subject_keys.get(), &catalogue, &clock, &changes, committed});
   ProcedureService procedures(db.get(), &catalogue);
-  ASSIGN_OR_RETURN(const auto documents,
-                   DocumentKeeping::Start(config.documents(), base,
-                                          {db.get(), subject_keys.get(), &catalogue, &policies,
-                                           &clock, &changes.store(), &metrics}));
+  const PartCommands commands(
+      {db.get(), subject_keys.get(), &catalogue, &clock, &changes, committed});
+  ASSIGN_OR_RETURN(const auto documents, DocumentKeeping::Start(config.documents(), base,
+                                                                {&commands, &policies, &metrics}));
+  ResultKeeping results(config.results(), base, &commands, &metrics, gateway);
   MirrorService mirrors(db.get(), &catalogue, &clock);
   ASSIGN_OR_RETURN(const auto server,
                    rpc::Server::Start(config.rpc(), base,
                                       {{v1::Dossiers::service_full_name(), &service},
                                        {v1::Procedures::service_full_name(), &procedures},
                                        {v1::Documents::service_full_name(), &documents->service()},
+                                       {v1::Results::service_full_name(), &results.service()},
                                        {v1::Mirrors::service_full_name(), &mirrors},
                                        {events::v1::Feed::service_full_name(), &events.feed()}},
                                       &metrics, &clock));
   portal->Start();
+  results.Start();
   log::Info("ready", {{"port", server->port()},
                       {"procedures", static_cast<int64_t>(catalogue.procedures().size())}});
   rpc::WaitForSignal();

@@ -20,6 +20,8 @@ const std::vector<Target>& Targets() {
       {"working_hours", WorkingHours},
       {"cms", Cms},
       {"crl", Crl},
+      {"document_type", DocumentType},
+      {"verification_code", VerificationCode},
   };
   return targets;
 }

@@ -32,6 +32,8 @@ bool Term(absl::string_view input);
 bool WorkingHours(absl::string_view input);
 bool Cms(absl::string_view input);
 bool Crl(absl::string_view input);
+bool DocumentType(absl::string_view input);
+bool VerificationCode(absl::string_view input);
 
 // Ends the process, saying which promise was broken.
 void Promise(bool kept, const char* promise);
