@@ -40,9 +40,8 @@ std::string NameOfList(const LoadedDossier& loaded) {
 
 }  // namespace
 
-absl::StatusOr<FileList> DocumentService::ReadFileList(sql::Transaction& tx, const Caller& caller,
-                                                       const LoadedDossier& loaded,
-                                                       absl::Time now) const {
+absl::StatusOr<FileList> DocumentService::ReadFileList(sql::Transaction& tx,
+                                                       const LoadedDossier& loaded) const {
   const Dossier& dossier = loaded.dossier;
   ASSIGN_OR_RETURN(const Procedure procedure,
                    LoadProcedure(tx, dossier.procedure(), dossier.procedure_version()));
@@ -53,7 +52,6 @@ absl::StatusOr<FileList> DocumentService::ReadFileList(sql::Transaction& tx, con
   list.set_name(NameOfList(loaded));
   list.set_etag(aip::Etag(list.name(), stated.revision));
   if (stated.revision > 0) *list.mutable_statement() = stated.statement;
-  if (list.missing() > 0) RETURN_IF_ERROR(AddCandidates(tx, caller, loaded, now, list));
   return list;
 }
 
@@ -125,12 +123,13 @@ grpc::Status DocumentService::GetFileList(grpc::ServerContext* context,
                                           const GetFileListRequest* request, FileList* response) {
   return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
     ASSIGN_OR_RETURN(const std::string dossier, ParseFileListName("name", request->name()));
-    return commands().Read(
-        call, {"name", dossier},
-        [&](sql::Transaction& tx, const LoadedDossier& loaded) -> absl::Status {
-          ASSIGN_OR_RETURN(*response, ReadFileList(tx, call.caller, loaded, clock().CivilNow()));
-          return absl::OkStatus();
-        });
+    return commands().Read(call, {"name", dossier},
+                           [&](sql::Transaction& tx, const LoadedDossier& loaded) -> absl::Status {
+                             ASSIGN_OR_RETURN(*response, ReadFileList(tx, loaded));
+                             if (response->missing() == 0) return absl::OkStatus();
+                             return AddCandidates(tx, call.caller, loaded, clock().CivilNow(),
+                                                  *response);
+                           });
   });
 }
 
@@ -155,7 +154,7 @@ grpc::Status DocumentService::StateFileList(grpc::ServerContext* context,
       list.statement.set_system(call.caller.system());
       list.statement.set_officer(call.caller.officer().id());
       RETURN_IF_ERROR(SaveStatement(tx, dossier.name(), list, loaded.key));
-      ASSIGN_OR_RETURN(const FileList judged, ReadFileList(tx, call.caller, loaded, now));
+      ASSIGN_OR_RETURN(const FileList judged, ReadFileList(tx, loaded));
       return judged.SerializeAsString();
     };
     ASSIGN_OR_RETURN(const std::string answer,

@@ -81,10 +81,9 @@ class DocumentService final : public lgsp::dossiers::v1::Documents::Service {
             lgsp::dossiers::v1::Document& document) const;
   absl::Status CheckTotals(const DocumentTotals& totals) const;
 
+  // Without candidates.
   absl::StatusOr<lgsp::dossiers::v1::FileList> ReadFileList(sql::Transaction& tx,
-                                                            const lgsp::auth::v1::Caller& caller,
-                                                            const LoadedDossier& loaded,
-                                                            absl::Time now) const;
+                                                            const LoadedDossier& loaded) const;
   // Names earlier papers of the applicant for what is missing.
   absl::Status AddCandidates(sql::Transaction& tx, const lgsp::auth::v1::Caller& caller,
                              const LoadedDossier& loaded, absl::Time now,

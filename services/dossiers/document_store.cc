@@ -267,23 +267,31 @@ absl::StatusOr<std::string> FindDocumentOf(sql::Transaction& tx, absl::string_vi
   return found.rows.empty() ? "" : found.rows[0].Text(0);
 }
 
-absl::StatusOr<FileUse> ReadFileUse(sql::Transaction& tx, absl::string_view file) {
-  ASSIGN_OR_RETURN(
-      const sql::Result content,
-      tx.Execute("SELECT links FROM document_contents WHERE file = :file", {{"file", file}}));
-  ASSIGN_OR_RETURN(const sql::Result erased,
-                   tx.Execute("SELECT d.name FROM documents d WHERE d.file = :file AND NOT EXISTS "
-                              "(SELECT 1 FROM data_keys k WHERE k.subject = d.dossier) LIMIT 1",
-                              {{"file", file}}));
-  return FileUse{content.rows.empty(), !erased.rows.empty()};
+absl::StatusOr<std::vector<std::string>> FilesBetween(sql::Transaction& tx, absl::string_view first,
+                                                      absl::string_view last) {
+  ASSIGN_OR_RETURN(const sql::Result found,
+                   tx.Execute("SELECT file FROM document_contents WHERE file >= :first "
+                              "AND file <= :last ORDER BY file",
+                              {{"first", first}, {"last", last}}));
+  std::vector<std::string> files;
+  files.reserve(found.rows.size());
+  for (const sql::Row& row : found.rows) files.push_back(row.Text(0));
+  return files;
 }
 
-absl::StatusOr<bool> DeleteErased(sql::Transaction& tx, absl::string_view file) {
-  ASSIGN_OR_RETURN(const sql::Result deleted,
-                   tx.Execute("DELETE FROM documents WHERE file = :file AND NOT EXISTS "
-                              "(SELECT 1 FROM data_keys k WHERE k.subject = documents.dossier)",
-                              {{"file", file}}));
-  return Unlink(tx, file, deleted.changed);
+absl::Status DeleteDocumentsOf(sql::Transaction& tx, absl::string_view dossier) {
+  for (const char* statement :
+       {"UPDATE document_contents SET links = links - (SELECT COUNT(*) FROM documents d "
+        "WHERE d.file = document_contents.file AND d.dossier = :dossier) "
+        "WHERE file IN (SELECT file FROM documents WHERE dossier = :dossier)",
+        "DELETE FROM document_contents WHERE links <= 0 "
+        "AND file IN (SELECT file FROM documents WHERE dossier = :dossier)",
+        "DELETE FROM documents WHERE dossier = :dossier",
+        "DELETE FROM document_totals WHERE dossier = :dossier",
+        "DELETE FROM file_lists WHERE dossier = :dossier"}) {
+    RETURN_IF_ERROR(tx.Execute(statement, {{"dossier", dossier}}).status());
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace lgsp::dossiers

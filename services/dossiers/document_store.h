@@ -86,13 +86,12 @@ absl::StatusOr<int64_t> CountPendingScans(sql::Transaction& tx);
 // A document of a file; empty: it has none.
 absl::StatusOr<std::string> FindDocumentOf(sql::Transaction& tx, absl::string_view file);
 
-// Whether a file is nobody's, or also of documents whose dossier was erased.
-struct FileUse {
-  bool unused = false;
-  bool erased = false;
-};
-absl::StatusOr<FileUse> ReadFileUse(sql::Transaction& tx, absl::string_view file);
-// Deletes the documents of a file whose dossiers were erased; says whether nobody has it any more.
-absl::StatusOr<bool> DeleteErased(sql::Transaction& tx, absl::string_view file);
+// Which files of documents there are from `first` to `last`, in order.
+absl::StatusOr<std::vector<std::string>> FilesBetween(sql::Transaction& tx, absl::string_view first,
+                                                      absl::string_view last);
+
+// Deletes all documents of a dossier, and what was stated of its papers; its files are left for the
+// sweep.
+absl::Status DeleteDocumentsOf(sql::Transaction& tx, absl::string_view dossier);
 
 }  // namespace lgsp::dossiers

@@ -1,5 +1,6 @@
 #include "services/dossiers/document_sweep.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "libs/log/log.h"
@@ -24,22 +25,22 @@ DocumentSweep::DocumentSweep(sql::Database* db, const DocumentFiles* files,
       abandoned_(CounterOf(metrics, "abandoned")),
       orphans_(CounterOf(metrics, "orphan")) {}
 
-absl::Status DocumentSweep::SweepFile(const std::string& file) {
-  FileUse use;
+absl::Status DocumentSweep::SweepFiles(const std::vector<std::string>& files) {
+  std::vector<std::string> known;
   RETURN_IF_ERROR(db_->Read([&](sql::Transaction& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(use, ReadFileUse(tx, file));
+    ASSIGN_OR_RETURN(known, FilesBetween(tx, files.front(), files.back()));
     return absl::OkStatus();
   }));
-  if (use.erased) {
-    RETURN_IF_ERROR(db_->Run([&](sql::Transaction& tx) -> absl::Status {
-      ASSIGN_OR_RETURN(use.unused, DeleteErased(tx, file));
-      return absl::OkStatus();
-    }));
+  for (const std::string& file : files) {
+    if (std::binary_search(known.begin(), known.end(), file)) continue;
+    // One that cannot be deleted must not keep the others.
+    if (const absl::Status removed = files_->Remove(file); !removed.ok()) {
+      log::Error("file without a document stays", {{"file", file}, {"status", removed}});
+      continue;
+    }
+    orphans_.Add();
+    log::Info("file without a document deleted", {{"file", file}});
   }
-  if (!use.unused) return absl::OkStatus();
-  RETURN_IF_ERROR(files_->Remove(file));
-  orphans_.Add();
-  log::Info("file without a document deleted", {{"file", file}});
   return absl::OkStatus();
 }
 
@@ -49,8 +50,13 @@ absl::Status DocumentSweep::Step(absl::Time now) {
   if (abandoned > 0) log::Info("abandoned uploads deleted", {{"files", int64_t{abandoned}}});
   const int folder = folder_;
   folder_ = (folder_ + 1) % DocumentFiles::kFolders;
-  ASSIGN_OR_RETURN(const std::vector<std::string> files, files_->FilesOf(folder, now - kOrphanAge));
-  for (const std::string& file : files) RETURN_IF_ERROR(SweepFile(file));
+  ASSIGN_OR_RETURN(std::vector<std::string> files, files_->FilesOf(folder, now - kOrphanAge));
+  std::sort(files.begin(), files.end());
+  for (auto begin = files.begin(); begin != files.end();) {
+    const auto end = begin + std::min<ptrdiff_t>(files.end() - begin, kFilesSwept);
+    RETURN_IF_ERROR(SweepFiles({begin, end}));
+    begin = end;
+  }
   return absl::OkStatus();
 }
 

@@ -1,8 +1,9 @@
 // Deletes what no document has: uploads that a killed process left, files whose deletion was cut
-// short, and the documents of erased dossiers.
+// short, and those of erased dossiers.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -22,7 +23,8 @@ class DocumentSweep {
   absl::Status Step(absl::Time now);
 
  private:
-  absl::Status SweepFile(const std::string& file);
+  // Of these files, which are in order.
+  absl::Status SweepFiles(const std::vector<std::string>& files);
 
   sql::Database* const db_;
   const DocumentFiles* const files_;

@@ -252,7 +252,10 @@ TEST_CASE("sweep: the documents of an erased dossier go, but what another reused
   INFO(reused.status());
   REQUIRE(reused.ok());
   REQUIRE(wire.db()
-              .Run([&](sql::Transaction& tx) { return wire.keys().Erase(tx, erased.name()); })
+              .Run([&](sql::Transaction& tx) -> absl::Status {
+                RETURN_IF_ERROR(DeleteDocumentsOf(tx, erased.name()));
+                return wire.keys().Erase(tx, erased.name());
+              })
               .ok());
   CHECK(ErrorReason(wire.Download(shared.name()).status()) == "DATA_KEY_ERASED");
   SweepAll(wire, metrics, absl::Now() + kOrphanAge + absl::Minutes(1));

@@ -8,6 +8,7 @@
 #include "libs/log/log.h"
 #include "libs/status/status.h"
 #include "services/dossiers/assignment.h"
+#include "services/dossiers/document_store.h"
 #include "services/dossiers/dossier_events.h"
 #include "services/dossiers/limits.h"
 #include "services/dossiers/portal_sync.h"
@@ -33,6 +34,7 @@ absl::Status DossierChanges::Save(sql::Transaction& tx, Command command, const C
                                   LoadedDossier& loaded) const {
   const Dossier& dossier = loaded.dossier;
   if (command == Command::kErase) {
+    RETURN_IF_ERROR(DeleteDocumentsOf(tx, dossier.name()));
     RETURN_IF_ERROR(store_.Erase(tx, loaded));
     RETURN_IF_ERROR(store_.AddTransition(tx, dossier, CommandName(command), now, caller));
     return Tell(tx, dossier.name(), dossier.revision(), traceparent, now, loaded,

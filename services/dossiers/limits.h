@@ -125,6 +125,8 @@ inline constexpr absl::Duration kTransferCheckInterval = absl::Seconds(1);
 inline constexpr absl::Duration kOrphanAge = absl::Hours(1);
 // One folder of kFolders at each turn.
 inline constexpr absl::Duration kFileSweepInterval = absl::Seconds(5);
+// Files looked up at one query.
+inline constexpr ptrdiff_t kFilesSwept = 1000;
 
 // A scan of one document, how many of them at a turn, and how long one is left to the process that
 // began it.

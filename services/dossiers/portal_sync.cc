@@ -116,7 +116,8 @@ void SetTimes(const Dossier& dossier, SyncDossierRequest& request) {
 
 durable::CallWorker::Options PortalSyncOptions() {
   return {.kind = kPortalSyncKind,
-          .final_reasons = {"PORTAL_FIELD_INVALID"},
+          .final_reasons = {"PORTAL_FIELD_INVALID", "PORTAL_NUMBER_UNKNOWN",
+                            "PORTAL_NUMBER_OF_ANOTHER"},
           .threads = kPortalSyncThreads,
           .attempt_timeout = kPortalSyncTimeout};
 }

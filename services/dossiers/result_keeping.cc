@@ -20,8 +20,8 @@ keys::CmsTrustMaterial TrustFiles(const ResultsConfig& config, absl::string_view
 
 ResultKeeping::ResultKeeping(const ResultsConfig& config, absl::string_view base,
                              const PartCommands* commands, metrics::Registry* metrics,
-                             std::shared_ptr<grpc::Channel> gateway)
-    : client_(std::move(gateway)),
+                             SigningClient client)
+    : client_(std::move(client)),
       trust_(
           TrustFiles(config, base),
           [this](absl::Time deadline) { return client_.GetRevocationLists(deadline); },

@@ -1,8 +1,6 @@
 // The results of the process: their service, and the work behind it.
 #pragma once
 
-#include <grpcpp/grpcpp.h>
-
 #include <memory>
 #include <string>
 
@@ -19,10 +17,9 @@ namespace lgsp::dossiers {
 
 class ResultKeeping {
  public:
-  // All outlive it. `base`: the folder relative paths in `config` are beneath; `gateway`: through
-  // which the signing systems are reached.
+  // All outlive it. `base`: the folder relative paths in `config` are beneath.
   ResultKeeping(const ResultsConfig& config, absl::string_view base, const PartCommands* commands,
-                metrics::Registry* metrics, std::shared_ptr<grpc::Channel> gateway);
+                metrics::Registry* metrics, SigningClient client);
 
   // Begins to have signed what was ordered. Call once.
   void Start() { worker_->Start(); }

@@ -2,6 +2,10 @@
 
 #include <malloc.h>
 
+#include <functional>
+#include <optional>
+#include <string>
+
 #include "libs/config/config.h"
 #include "libs/durable/periodic_job.h"
 #include "libs/durable/sweep.h"
@@ -47,6 +51,17 @@ absl::Status Import(sql::Database& db, const Clock& clock, Catalogue& catalogue)
     log::Info("catalogue imported", {{"changes", static_cast<int64_t>(changes.size())}});
   }
   return absl::OkStatus();
+}
+
+// A step of counting all provisional due dates again, once: the calendar changes with a start only.
+std::function<absl::Status()> RecountOnce(sql::Database* db, const DossierChanges* changes,
+                                          std::function<void()> committed) {
+  return [=, done = false, after = std::string()]() mutable -> absl::Status {
+    if (done) return absl::OkStatus();
+    RETURN_IF_ERROR(changes->RecountProvisional(*db, committed, after));
+    done = after.empty();
+    return absl::OkStatus();
+  };
 }
 
 }  // namespace
@@ -103,23 +118,15 @@ absl::Status Serve(const std::string& config_file) {
   };
   const durable::PeriodicJob expiry("overdue waits", kExpiryInterval,
                                     [&] { return changes.EndOverdueWaits(*db, committed); });
-  // The calendar changes with a start only.
-  bool recounted = false;
-  std::string after;
-  const durable::PeriodicJob recount(
-      "provisional due dates", kRecountInterval, [&]() -> absl::Status {
-        if (recounted) return absl::OkStatus();
-        RETURN_IF_ERROR(changes.RecountProvisional(*db, committed, after));
-        recounted = after.empty();
-        return absl::OkStatus();
-      });
+  const durable::PeriodicJob recount("provisional due dates", kRecountInterval,
+                                     RecountOnce(db.get(), &changes, committed));
   DossierService service({db.get(), subject_keys.get(), &catalogue, &clock, &changes, committed});
   ProcedureService procedures(db.get(), &catalogue);
   const PartCommands commands(
       {db.get(), subject_keys.get(), &catalogue, &clock, &changes, committed});
   ASSIGN_OR_RETURN(const auto documents, DocumentKeeping::Start(config.documents(), base,
                                                                 {&commands, &policies, &metrics}));
-  ResultKeeping results(config.results(), base, &commands, &metrics, gateway);
+  ResultKeeping results(config.results(), base, &commands, &metrics, SigningClient(gateway));
   MirrorService mirrors(db.get(), &catalogue, &clock);
   ASSIGN_OR_RETURN(const auto server,
                    rpc::Server::Start(config.rpc(), base,

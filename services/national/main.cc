@@ -1,4 +1,5 @@
-// national: the adapter of the national public service portal. See README.md.
+// national: the adapter of the national public service portal and of the agencies' signing system.
+// See README.md.
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "libs/clock/clock.h"
@@ -12,6 +13,8 @@
 #include "services/national/portal_client.h"
 #include "services/national/portal_service.h"
 #include "services/national/portal_sync.h"
+#include "services/national/signing_client.h"
+#include "services/national/signing_service.h"
 
 ABSL_FLAG(std::string, config, "", "textproto of services/national/config.proto");
 
@@ -28,11 +31,17 @@ absl::Status Serve(const std::string& config_file) {
 
   ASSIGN_OR_RETURN(const auto client, PortalClient::Make(config.portal(), base, &metrics, &clock));
   PortalSync sync(client.get());
-  PortalService service(&sync, config.portal().agency());
-  ASSIGN_OR_RETURN(
-      const auto server,
-      rpc::Server::Start(config.rpc(), base, {{v1::Portal::service_full_name(), &service}},
-                         &metrics, &clock));
+  PortalService portal(&sync, config.portal().agency());
+  std::unique_ptr<SigningClient> signing_client;
+  if (config.has_signing()) {
+    ASSIGN_OR_RETURN(signing_client, SigningClient::Make(config.signing(), base, &metrics, &clock));
+  }
+  SigningService signing(signing_client.get());
+  ASSIGN_OR_RETURN(const auto server,
+                   rpc::Server::Start(config.rpc(), base,
+                                      {{v1::Portal::service_full_name(), &portal},
+                                       {v1::Signing::service_full_name(), &signing}},
+                                      &metrics, &clock));
   log::Info("ready", {{"port", server->port()}});
   rpc::WaitForSignal();
   server->Drain(kDrainGrace);

@@ -5,6 +5,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "libs/status/status.h"
+#include "libs/text/text.h"
 #include "services/national/errors.h"
 #include "services/national/limits.h"
 
@@ -44,6 +45,23 @@ std::pair<std::string, std::string> KeyOf(const ordered_json& row) {
 
 }  // namespace
 
+absl::Status CheckSameCase(const PortalDossier& desired,
+                           const std::optional<PortalDossier>& stored) {
+  const bool filed_there = !TextOf(desired.item, "MaHoSoDonVi").empty();
+  if (!filed_there) return absl::OkStatus();
+  if (!stored.has_value()) return PortalNumberUnknown();
+  const auto both = [&](const char* field) {
+    return std::make_pair(text::Fold(TextOf(desired.item, field)),
+                          text::Fold(TextOf(stored->item, field)));
+  };
+  const auto [wanted_id, stored_id] = both("SoGiayToChuHoSo");
+  const auto [wanted_name, stored_name] = both("ChuHoSo");
+  const bool same_person =
+      wanted_id.empty() || stored_id.empty() ? wanted_name == stored_name : wanted_id == stored_id;
+  const bool same_procedure = TextOf(desired.item, "MaTTHC") == TextOf(stored->item, "MaTTHC");
+  return same_person && same_procedure ? absl::OkStatus() : PortalNumberOfAnother();
+}
+
 Plan Decide(const PortalDossier& desired, const std::optional<PortalDossier>& stored) {
   Plan plan;
   std::set<std::pair<std::string, std::string>> known;
@@ -66,6 +84,7 @@ absl::StatusOr<v1::SyncDossierResponse> PortalSync::SyncAlone(const PortalDossie
   PortalClient::Attempt attempt{.deadline = deadline};
   for (int round = 0; round < kMaxRounds; ++round) {
     ASSIGN_OR_RETURN(const auto stored, client_->LookUp(attempt, number));
+    RETURN_IF_ERROR(CheckSameCase(desired, stored));
     const Plan plan = Decide(desired, stored);
     if (plan.item != Plan::Item::kNothing) {
       const bool insert = plan.item == Plan::Item::kInsert;

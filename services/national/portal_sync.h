@@ -30,14 +30,21 @@ struct Plan {
 // one counts.
 Plan Decide(const PortalDossier& desired, const std::optional<PortalDossier>& stored);
 
+// Pure. Of a dossier that was filed at the portal (it has a MaHoSoDonVi), whether what stands there
+// under its number is the same case: procedure, and number or name of the applicant.
+// FAILED_PRECONDITION PORTAL_NUMBER_UNKNOWN, PORTAL_NUMBER_OF_ANOTHER: nothing is overwritten by a
+// number that was mistyped.
+absl::Status CheckSameCase(const PortalDossier& desired,
+                           const std::optional<PortalDossier>& stored);
+
 // Thread-safe. Calls for one dossier follow each other, also when a later one begins before an
 // earlier one has ended.
 class PortalSync {
  public:
   explicit PortalSync(PortalClient* client) : client_(client) {}
 
-  // Those of PortalClient. After PORTAL_OUTCOME_UNKNOWN nothing more is tried: the next call begins
-  // with a look-up anyway.
+  // Those of PortalClient and CheckSameCase. After PORTAL_OUTCOME_UNKNOWN nothing more is tried:
+  // the next call begins with a look-up anyway.
   absl::StatusOr<v1::SyncDossierResponse> Sync(const PortalDossier& desired, absl::Time deadline);
 
  private:

@@ -267,6 +267,31 @@ TEST_CASE("a dossier that another put there is taken over, not doubled") {
   CHECK(sim.State()["doubled_progress_rows"] == 0);
 }
 
+TEST_CASE("a number of the portal's own is followed only to the same case") {
+  SimProcess sim;
+  Adapter adapter(sim);
+  SyncDossierRequest request = Load("accepted");
+  request.set_number(NewNumber());
+  request.set_own_number("H12.04-261116-0001");
+  CHECK(ErrorReason(adapter.Sync(Map(request)).status()) == "PORTAL_NUMBER_UNKNOWN");
+  CHECK(sim.Dossier(request.number()).is_null());
+
+  // Filed there by the applicant.
+  SyncDossierRequest filed = request;
+  filed.clear_own_number();
+  REQUIRE(adapter.Sync(Map(filed)).ok());
+  const auto before = sim.Dossier(request.number());
+  SyncDossierRequest other = request;
+  other.set_applicant_id_number("096300999999");
+  CHECK(ErrorReason(adapter.Sync(Map(other)).status()) == "PORTAL_NUMBER_OF_ANOTHER");
+  other = request;
+  other.set_procedure_code("1.000999");
+  CHECK(ErrorReason(adapter.Sync(Map(other)).status()) == "PORTAL_NUMBER_OF_ANOTHER");
+  CHECK(sim.Dossier(request.number()) == before);
+
+  CHECK(adapter.Sync(Map(request))->updated());
+}
+
 TEST_CASE("sessions are renewed twice in one call and no more") {
   SimProcess sim;
   Adapter adapter(sim);

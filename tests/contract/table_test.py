@@ -211,7 +211,7 @@ class ReflectionTest(ContractTest):
     def test_lists_what_the_system_has_an_agreement_for(self):
         for version in ("v1", "v1alpha"):
             for system, services in (("demo-commune", {DOSSIERS, "lgsp.dossiers.v1.Documents"}), ("demo-neighbour", {DOSSIERS}),
-                                     ("demo-steering", {INSIGHTS})):
+                                     ("demo-steering", {INSIGHTS, "lgsp.dossiers.v1.Results"})):
                 with self.subTest(system=system, version=version):
                     self.assertEqual(self.listed(system, version), services)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Journeys through a platform of this build: whole, with faults, with everything killed in the middle.
+"""Journeys through a platform of this build: whole, with faults, with everything killed in the middle, on each engine.
 
-How they ended is counted again by recount.py, from files that are still there when the platform is not.
+How they ended is counted again by recount.py, from what is still there when the platform is not.
 """
 
 import pathlib
@@ -14,12 +14,14 @@ import unittest
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "contract"))
+sys.path[:0] = [str(ROOT / "tests" / "contract"), str(ROOT / "tests" / "integration")]
 
 # pylint: disable=wrong-import-position
 import platform_process
 import recount
-from platform_process import BUILD, LGSP, Platform, wait_until
+from kafka_test import Broker
+from platform_process import BUILD, LGSP, Platform, is_free, wait_until
+from postgres_server import PostgresServer
 
 FAULT_KINDS = {"delay", "duplicate", "expired_session", "http_500", "http_503", "reset_after", "reset_before"}
 LAST_LINE = re.compile(r"journey: (\d+) dossiers, (\d+) returned, (\d+) rejected, (\d+) withdrawn, "
@@ -62,9 +64,32 @@ class Journey:
                 re.findall(r"^journey: (\d+)/(\d+)$", self.output, re.MULTILINE)]
 
 
+class PostgresPlatform(Platform):
+    """A platform whose databases are on `server`."""
+
+    def __init__(self, server):
+        self.server = server
+        super().__init__()
+
+    def start(self, faults=0, seed=None, kafka=None):
+        with open(self.scratch / "up.log", "ab") as log:
+            # pylint: disable-next=consider-using-with
+            self.up = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "TERM", LGSP, "up", self.folder, "--postgres", self.server], stdout=log,
+                stderr=log, stdin=subprocess.DEVNULL)
+        self.wait_ready()
+
+
+class UnstartedPlatform(Platform):
+    """A folder with free ports."""
+
+    def start(self, faults=0, seed=None, kafka=None):
+        pass
+
+
 class JourneyCase(unittest.TestCase):
-    def start(self, **options):
-        platform = Platform(**options)
+    def start(self, kind=Platform, **options):
+        platform = kind(**options)
         self.addCleanup(platform.stop)
         return platform
 
@@ -93,7 +118,7 @@ class JourneyCase(unittest.TestCase):
         self.assertEqual(returned + rejected + withdrawn, dossiers)
         plan = recount.Plan(pathlib.Path(self.printed(output, "plan")))
         journal = recount.Journal(pathlib.Path(self.printed(output, "portal journal")))
-        database = recount.Database(folder / "data" / "dossiers.db")
+        database = recount.Database(recount.database_of(folder))
         self.assertEqual((plan.planned("RETURNED"), plan.planned("REJECTED"), plan.planned("WITHDRAWN")),
                          (returned, rejected, withdrawn))
         self.assertEqual(len(plan.dossiers), dossiers)
@@ -108,8 +133,10 @@ class JourneyCase(unittest.TestCase):
         self.assertEqual(len(found), 1, output)
         return found[0]
 
+    def ended(self, platform):
+        path = platform.folder / "journey" / "plan.jsonl"
+        return len(recount.Plan(path).ended) if path.exists() else 0
 
-class JourneyTest(JourneyCase):
     def quickstart(self, platform, *options):
         command = [ROOT / "tools" / "quickstart", "--preset", BUILD.name, "--data", platform.folder, *options]
         path = platform.scratch / f"quickstart.{time.monotonic_ns()}.log"
@@ -122,6 +149,8 @@ class JourneyTest(JourneyCase):
         self.addCleanup(process.terminate)
         return process, path
 
+
+class JourneyTest(JourneyCase):
     def test_quickstart(self):
         # In a folder that is made, so that its ports are free ones.
         platform = self.start()
@@ -216,17 +245,12 @@ class JourneyTest(JourneyCase):
             self.assertEqual(found, [], name)
 
 
-class KillTest(JourneyCase):
+class KillCase(JourneyCase):
     """kill -9 of everything in the middle; another run finishes what was planned, from what is there."""
 
-    DOSSIERS = 300
-
-    def ended(self, platform):
-        path = platform.folder / "journey" / "plan.jsonl"
-        return len(recount.Plan(path).ended) if path.exists() else 0
-
     def kill(self, platform, pids):
-        self.assertEqual(set(pids), {"up", "gateway", "dossiers", "national", "insights", "national_sim"})
+        self.assertEqual(set(pids), {"up", "gateway", "dossiers", "national", "insights", "national_sim",
+                                     "agency_signing"})
         platform.kill_everything(pids)
         wait_until(lambda: not any(self.alive(pid) for pid in pids.values()), WAIT_SECONDS, "all have ended")
         self.assertEqual(platform.lgsp("status", platform.folder).returncode, 4)
@@ -240,7 +264,7 @@ class KillTest(JourneyCase):
 
     def left(self, platform):
         """What no later run may take away."""
-        database = recount.Database(platform.folder / "data" / "dossiers.db")
+        database = recount.Database(recount.database_of(platform.folder))
         return (recount.lines(platform.folder / "journey" / "plan.jsonl"),
                 recount.lines(platform.folder / "data" / "national_sim" / "journal.jsonl"),
                 {(name, *states) for name, states in database.transitions.items()})
@@ -250,6 +274,10 @@ class KillTest(JourneyCase):
             self.assertEqual(now[:len(was)], was)
         later = {states[:length] for states in after[2] for length in range(2, len(states) + 1)}
         self.assertLessEqual(before[2], later)
+
+
+class KillTest(KillCase):
+    DOSSIERS = 300
 
     def test_kill_everything(self):
         platform = self.start()
@@ -276,6 +304,101 @@ class KillTest(JourneyCase):
         self.check_end(platform, journey, self.DOSSIERS)
         self.assertIn("journey: finishing the plan begun at", journey.output)
         self.check_kept(second, self.left(platform))
+
+
+class PostgresTest(KillCase):
+    DOSSIERS = 120
+
+    def kill_server(self, server):
+        """kill -9; started again, it has what was committed."""
+        pid = server.server.pid
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+            processes = children.read().split()
+        server.server.kill()
+        server.server.wait()
+        wait_until(lambda: not any(self.alive(process) for process in processes), WAIT_SECONDS, "its processes end")
+        # What it says of itself is no longer so.
+        (server.folder / "data" / "postmaster.pid").unlink()
+
+    def test_kill_everything(self):
+        server = PostgresServer()
+        self.addCleanup(server.stop)
+        url = f"postgresql://postgres@/?host={server.folder}"
+        platform = self.start(PostgresPlatform, server=url)
+        pids = platform.pids()
+        journey = self.journey(platform, "--dossiers", self.DOSSIERS)
+        wait_until(lambda: self.ended(platform) >= self.DOSSIERS // 10, WAIT_SECONDS, "a tenth has ended")
+        self.kill_server(server)
+        self.kill(platform, pids)
+        journey.process.kill()
+        journey.process.wait()
+        self.assertLess(self.ended(platform), self.DOSSIERS, "the kill came too late")
+        server.start()
+        before = self.left(platform)
+        # Without the server named, it would begin with nothing.
+        refused = platform.lgsp("up", platform.folder)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn(f"--postgres '{url}' (POSTGRES_NOT_NAMED)", refused.stderr)
+        platform.start()
+        journey = self.journey(platform)
+        self.check_end(platform, journey, self.DOSSIERS)
+        self.check_kept(before, self.left(platform))
+        self.assertEqual(list(platform.folder.rglob("*.db")), [], "nothing is in a file")
+
+        # It was this database that was counted.
+        database = recount.database_of(platform.folder)
+        server.query(database, "UPDATE dossiers SET state = 1 WHERE name = (SELECT MAX(name) FROM dossiers)")
+        with self.assertRaisesRegex(AssertionError, "state in the database: 'SUBMITTED' instead of"):
+            self.check_output(journey.output, platform.folder, self.DOSSIERS)
+
+
+class KafkaTest(JourneyCase):
+    def test_events_by_kafka(self):
+        broker = Broker("4.3.1")
+        self.addCleanup(broker.stop)
+        platform = self.start(kafka=broker.address)
+        # `lgsp journey` compares with what insights has counted of the events.
+        self.check_end(platform, self.journey(platform, "--dossiers", 60), 60)
+        database = recount.database_of(platform.folder)
+        (events,), = recount.rows(database, "SELECT COUNT(*) FROM feed")
+        self.assertGreater(events, 180)
+        wait_until(lambda: recount.rows(database, "SELECT topic, n FROM feed_production") ==
+                   [("lgsp.dossiers.v1", events)], WAIT_SECONDS, "all are produced")
+
+
+class EnginesTest(JourneyCase):
+    """quickstart with engines of its own."""
+
+    DOSSIERS = 100
+
+    def test_quickstart_killed_and_again(self):
+        platform = self.start(UnstartedPlatform)
+        options = ("--dossiers", str(self.DOSSIERS), "--postgres", "--kafka")
+        process, log = self.quickstart(platform, *options)
+        wait_until(lambda: self.ended(platform) > 0 or process.poll() is not None, JOURNEY_SECONDS, "it is under way")
+        self.assertIsNone(process.poll(), log.read_text(encoding="utf-8"))
+        process.kill()
+        process.wait()
+        self.assertLess(self.ended(platform), self.DOSSIERS, "the kill came too late")
+
+        process, log = self.quickstart(platform, *options)
+        wait_until(lambda: LAST_LINE.search(log.read_text(encoding="utf-8")) or process.poll() is not None,
+                   JOURNEY_SECONDS, "the journey ends")
+        self.assertIsNone(process.poll(), log.read_text(encoding="utf-8"))
+        output = log.read_text(encoding="utf-8")
+        self.assertIn("journey: finishing the plan begun at", output)
+        self.check_output(output, platform.folder, self.DOSSIERS)
+        password = (platform.folder / "postgres" / "passfile").read_text(encoding="utf-8").rpartition(":")[2].strip()
+        self.assertGreater(len(password), 20)
+        for path in [log, *platform.folder.rglob("*.log"), *platform.folder.rglob("*.textproto")]:
+            self.assertNotIn(password, path.read_text(encoding="utf-8", errors="replace"), path)
+        (produced,), = recount.rows(recount.database_of(platform.folder), "SELECT n FROM feed_production")
+        self.assertGreater(int(produced), self.DOSSIERS)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(WAIT_SECONDS), 0)
+        self.assertEqual(platform.lgsp("status", platform.folder).returncode, 4)
+        for port in range(platform.base, platform.base + platform_process.PORTS):
+            self.assertTrue(is_free(port), f"{port}: everything has ended")
 
 
 if __name__ == "__main__":

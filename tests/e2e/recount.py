@@ -1,16 +1,21 @@
-"""What a journey left behind, counted again from its files alone: the plan, the simulator's journal, the database.
+"""What a journey left behind, counted again: the plan, the simulator's journal, the database.
 
 Shares no code with `lgsp journey`, which counts for itself.
 """
 
 import collections
 import contextlib
+import csv
+import io
 import json
+import re
 import sqlite3
+import subprocess
 
 # lgsp.dossiers.v1.Dossier.State
 STATES = ("", "SUBMITTED", "ACCEPTED", "COMPLETED", "RETURNED", "REJECTED", "SUPPLEMENT_ASKED_AT_INTAKE", "TRANSFERRED",
           "IN_PROGRESS", "SUPPLEMENT_ASKED", "WAITING_PAYMENT", "WAITING_AGENCY", "SIGNED", "WITHDRAWN", "STOPPED", "EXPIRED")
+SQL_SECONDS = 60
 PORTAL_STATUS = {"RETURNED": "10", "REJECTED": "3", "WITHDRAWN": "7"}
 
 
@@ -18,6 +23,28 @@ def lines(path):
     """The whole lines of a file of JSON lines; one that a crash has torn is none."""
     data = path.read_bytes()
     return [json.loads(line) for line in data[:data.rfind(b"\n") + 1].splitlines()]
+
+
+def database_of(folder, service="dossiers"):
+    """Where `lgsp up` has the database: a SQLite file, or the URL of one on a PostgreSQL server."""
+    remembered = folder / "data" / "postgres.textproto"
+    if not remembered.exists():
+        return folder / "data" / f"{service}.db"
+    server, = re.findall(r'^server: "(.*)"$', remembered.read_text(encoding="utf-8"), re.MULTILINE)
+    host, _, options = server.partition("?")
+    return f"{host.rstrip('/') if host.count('/') > 2 else host}/lgsp_{service}?{options}"
+
+
+def rows(source, sql):
+    """The rows of a query; those of PostgreSQL are text, and NULL is empty."""
+    if not str(source).startswith("postgresql:"):
+        with contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=30)) as database:
+            return database.execute(sql).fetchall()
+    command = ["psql", "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "--csv", "-t", "-d", source, "-c", sql]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SQL_SECONDS)
+    if done.returncode != 0:
+        raise AssertionError(f"{sql}: {done.stderr}")
+    return list(csv.reader(io.StringIO(done.stdout)))
 
 
 class Plan:
@@ -69,15 +96,14 @@ class Journal:
 
 
 class Database:
-    """The dossiers' rows, read from the file."""
+    """The dossiers' rows, read from the database itself."""
 
-    def __init__(self, path):
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as database:
-            self.dossiers = {name: (state, code) for name, state, code in
-                             database.execute("SELECT name, state, code FROM dossiers")}
-            self.transitions = collections.defaultdict(list)
-            for name, state in database.execute("SELECT dossier, state FROM transitions ORDER BY dossier, revision"):
-                self.transitions[name].append(STATES[state])
+    def __init__(self, source):
+        self.dossiers = {name: (int(state), code or None) for name, state, code in
+                         rows(source, "SELECT name, state, code FROM dossiers")}
+        self.transitions = collections.defaultdict(list)
+        for name, state in rows(source, "SELECT dossier, state FROM transitions ORDER BY dossier, revision"):
+            self.transitions[name].append(STATES[int(state)])
 
 
 def differences(plan, journal, database):

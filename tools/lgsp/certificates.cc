@@ -45,7 +45,9 @@ absl::StatusOr<keys::CertifiedKey> IssueServiceCertificate(const keys::Certified
 
 std::set<std::string> CertificateOwners(const Platform& platform) {
   std::set<std::string> names = {kOperator};
-  for (const Process& process : platform.processes()) names.insert(process.name());
+  for (const Process& process : platform.processes()) {
+    if (process.name() != kSigningSimulator) names.insert(process.name());
+  }
   return names;
 }
 

@@ -26,7 +26,8 @@ absl::StatusOr<keys::CertifiedKey> IssueServiceCertificate(const keys::Certified
                                                            absl::Time now,
                                                            absl::string_view private_key_pem);
 
-// Who has a certificate: the processes, and `operator`, who asks them whether they are ready.
+// Who has a certificate: the processes but the simulator of the signing system, which has its own
+// authority and speaks plain HTTP; and `operator`, who asks them whether they are ready.
 std::set<std::string> CertificateOwners(const Platform& platform);
 
 // What a round of renewals did.

@@ -85,12 +85,17 @@ std::string DataFolder::PublicKey(absl::string_view key) const {
 std::string DataFolder::Config(absl::string_view service) const {
   return absl::StrCat(root_, "/config/", service, ".textproto");
 }
-std::string DataFolder::KafkaConfig(absl::string_view service) const {
-  return Path(absl::StrCat("config/", service, ".kafka.textproto"));
+
+std::string DataFolder::RunConfig(absl::string_view service) const {
+  return Path(absl::StrCat("config/", service, ".run.textproto"));
 }
 
 std::string DataFolder::Log(absl::string_view process) const {
   return absl::StrCat(root_, "/logs/", process, ".log");
+}
+
+bool IsSimulator(absl::string_view process) {
+  return process == kNationalSimulator || process == kSigningSimulator;
 }
 
 int PortOf(absl::string_view address) {

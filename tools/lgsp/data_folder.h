@@ -13,6 +13,11 @@ namespace lgsp::cli {
 // The layout this tool makes and understands.
 inline constexpr int kDataFolderLayout = 1;
 
+// The processes of a demo folder that stand for what others run.
+inline constexpr char kNationalSimulator[] = "national_sim";
+inline constexpr char kSigningSimulator[] = "agency_signing";
+bool IsSimulator(absl::string_view process);
+
 // Immutable; copies are cheap enough.
 class DataFolder {
  public:
@@ -47,12 +52,15 @@ class DataFolder {
   std::string IndexKey() const { return Path("keys/index.key"); }
   std::string PortalCredentials() const { return Path("secrets/portal-credentials.json"); }
   std::string Config(absl::string_view service) const;
-  // That of a run with events by Kafka, beside the other because of the relative paths in it.
-  std::string KafkaConfig(absl::string_view service) const;
+  // That of a run with Kafka or PostgreSQL, beside the other because of the relative paths in it.
+  std::string RunConfig(absl::string_view service) const;
+  // PostgresData; missing: the databases are where the configuration says.
+  std::string PostgresFile() const { return Path("data/postgres.textproto"); }
   std::string PolicySnapshot() const { return Path("policy/snapshot.binpb"); }
   // `<epoch> <version>` the gateway took last; written by it.
   std::string PolicyState() const { return Path("policy/state"); }
   std::string SimulatorData() const { return Path("data/national_sim"); }
+  std::string SigningSimulatorData() const { return Path("data/agency_signing"); }
   std::string Log(absl::string_view process) const;
   std::string JourneyFolder() const { return Path("journey"); }
   std::string LockFile() const { return Path("run/lock"); }

@@ -48,6 +48,9 @@ TEST_CASE("a new folder opens as it was made") {
   CHECK(google::protobuf::util::MessageDifferencer::Equals(made.platform(), opened->platform()));
   CHECK(opened->FindProcess("gateway")->address() == "127.0.0.1:20003");
   CHECK(opened->platform().processes(0).name() == "national_sim");
+  CHECK(opened->FindProcess("agency_signing")->address() == "127.0.0.1:20011");
+  CHECK(IsSimulator("agency_signing"));
+  CHECK_FALSE(IsSimulator("national"));
   CHECK(ErrorReason(opened->FindProcess("nobody").status()) == "PROCESS_UNKNOWN");
   CHECK(PortOf("127.0.0.1:20003") == 20003);
   CHECK(PortOf("127.0.0.1") == 0);
@@ -121,13 +124,14 @@ TEST_CASE("a folder without --demo has no demo systems and no simulator") {
   CHECK(fs::is_empty(folder.Path("systems")));
   CHECK_FALSE(fs::exists(folder.PortalCredentials()));
   CHECK_FALSE(folder.FindProcess("national_sim").ok());
+  CHECK_FALSE(folder.FindProcess("agency_signing").ok());
   const auto policy =
       ReadPolicy(folder.PolicySnapshot(),
                  *keys::VerifyKey::FromPem(*config::ReadFile(folder.PublicKey("policy"))));
   REQUIRE(policy.ok());
   REQUIRE(policy->systems_size() == 1);
   CHECK(policy->systems(0).name() == "systems/platform-dossiers");
-  CHECK(policy->agreements_size() == 1);
+  CHECK(policy->agreements_size() == 2);
 }
 
 TEST_CASE("a folder of others is refused and left alone") {
@@ -207,8 +211,10 @@ void CheckPaths(const std::string& text, const std::string& folder) {
   for (size_t at = text.find("\"../"); at != std::string::npos; at = text.find("\"../", at + 1)) {
     const std::string path = text.substr(at + 1, text.find('"', at + 1) - at - 1);
     INFO(path);
-    // What a gateway writes itself.
-    if (!absl::EndsWith(path, "/state")) CHECK(fs::exists(config::Resolve(folder, path)));
+    // What a gateway, or the simulator of the signing system, writes itself.
+    const bool later =
+        absl::EndsWith(path, "/state") || absl::StrContains(path, "/agency_signing/ca/");
+    if (!later) CHECK(fs::exists(config::Resolve(folder, path)));
   }
 }
 
@@ -227,7 +233,7 @@ TEST_CASE("every service can read its configuration, and no field is forgotten")
        {"h2c_listen", "h2c_system", "workers", "drain_seconds"}},
       {"dossiers", "lgsp.dossiers.DossiersConfig", {"rpc.threads", "kafka", "documents.scanner"}},
       {"insights", "lgsp.insights.InsightsConfig", {"rpc.threads", "kafka"}},
-      {"national", "lgsp.national.NationalConfig", {"rpc.threads"}}};
+      {"national", "lgsp.national.NationalConfig", {"rpc.threads", "signing.authority_file"}}};
   ConfigMessages messages;
   for (const auto& [service, type, unset] : cases) {
     INFO(service);
@@ -255,9 +261,9 @@ TEST_CASE(
     const std::string text = *config::ReadFile(folder.Config(service));
     const auto with_kafka = WithKafka(text, "a.lgsp:9092,b.lgsp:9093", *installation);
     REQUIRE(with_kafka.ok());
-    REQUIRE(config::WriteFile(folder.KafkaConfig(service), *with_kafka).ok());
+    REQUIRE(config::WriteFile(folder.RunConfig(service), *with_kafka).ok());
     const auto message = messages.New(type), before = messages.New(type);
-    REQUIRE(config::Load(folder.KafkaConfig(service), message.get()).ok());
+    REQUIRE(config::Load(folder.RunConfig(service), message.get()).ok());
     REQUIRE(config::Load(folder.Config(service), before.get()).ok());
     const auto* field = message->GetDescriptor()->FindFieldByName("kafka");
     const std::string kafka =

@@ -50,7 +50,7 @@ absl::Status MakeFolder(const std::string& path) {
 absl::Status MakeFolders(const DataFolder& folder) {
   for (const char* name :
        {"ca", "services", "keys", "systems", "secrets", "config", "policy", "data",
-        "data/documents", "data/national_sim", "logs", "journey", "run"}) {
+        "data/documents", "data/national_sim", "data/agency_signing", "logs", "journey", "run"}) {
     RETURN_IF_ERROR(MakeFolder(folder.Path(name)));
   }
   return absl::OkStatus();
@@ -145,17 +145,18 @@ Platform MakePlatform(const FolderOptions& options) {
     int offset;
   };
   constexpr Place kServices[] = {{"dossiers", 4}, {"insights", 6}, {"national", 5}, {"gateway", 3}};
-  constexpr int kSimulatorOffset = 10;
+  constexpr Place kSimulators[] = {{kNationalSimulator, 10}, {kSigningSimulator, 11}};
   constexpr int kMetricsOffset = 20;
 
   Platform platform;
   platform.set_layout(kDataFolderLayout);
   platform.set_profile(options.profile);
   platform.set_demo(options.demo);
-  if (options.demo) {
+  for (const Place& place : kSimulators) {
+    if (!options.demo) break;
     Process& simulator = *platform.add_processes();
-    simulator.set_name("national_sim");
-    simulator.set_address(absl::StrCat("127.0.0.1:", options.base_port + kSimulatorOffset));
+    simulator.set_name(place.name);
+    simulator.set_address(absl::StrCat("127.0.0.1:", options.base_port + place.offset));
   }
   for (const Place& place : kServices) {
     Process& process = *platform.add_processes();

@@ -19,6 +19,8 @@ struct Installation {
   std::string CallsFile() const { return source_root + "/deploy/calls.textproto"; }
   std::string TopicsFile() const { return source_root + "/deploy/topics.textproto"; }
   std::string NationalSimulator() const { return source_root + "/tools/national_sim"; }
+  std::string SigningSimulator() const { return source_root + "/tools/agency_sim/signing"; }
+  std::string AgenciesFile() const { return CatalogFolder() + "/camau_agencies.csv"; }
   // Every gRPC service of the platform as google.protobuf.FileDescriptorSet.
   std::string Descriptors() const { return build + "/share/lgsp.binpb"; }
   // `dossiers` -> `<build>/bin/lgsp-dossiers`.

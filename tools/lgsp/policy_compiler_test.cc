@@ -90,8 +90,8 @@ TEST_CASE("the first policy holds the whole catalogue with keys and addresses") 
   CHECK(policy.epoch() == 1);
   CHECK(policy.version() == 1);
   CHECK(policy.systems_size() == 5);
-  CHECK(policy.services_size() == 6);
-  CHECK(policy.agreements_size() == 9);
+  CHECK(policy.services_size() == 8);
+  CHECK(policy.agreements_size() == 12);
   for (const auto& system : policy.systems()) {
     if (system.name() != "systems/demo-onestop") continue;
     REQUIRE(system.spki_sha256_size() == 1);

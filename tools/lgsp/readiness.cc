@@ -27,7 +27,6 @@ using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
 constexpr char kCheckMethod[] = "/grpc.health.v1.Health/Check";
-constexpr char kSimulator[] = "national_sim";
 
 // Whose certificate is shown to `process`.
 absl::string_view ProberFor(const Process& process) {
@@ -90,7 +89,7 @@ bool IsListening(const std::string& address) {
 bool IsReady(const DataFolder& folder, const Process& process) {
   // Refused connections are told at once here; gRPC would back off.
   if (!IsListening(process.address())) return false;
-  if (process.name() == kSimulator) return true;
+  if (IsSimulator(process.name())) return true;
   const auto channel = Connect(folder, process);
   return channel.ok() && IsServing(*channel);
 }

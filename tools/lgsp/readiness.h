@@ -13,7 +13,7 @@ inline constexpr absl::Duration kProbeLimit = absl::Seconds(1);
 inline constexpr absl::Duration kConnectLimit = absl::Milliseconds(250);
 
 // Services: grpc.health.v1.Health/Check says SERVING, asked with the certificate of `operator`; the
-// gateway with that of the system `platform-dossiers`, as it knows systems only. The simulator: its
+// gateway with that of the system `platform-dossiers`, as it knows systems only. A simulator: its
 // port is open. False at once when nothing listens.
 bool IsReady(const DataFolder& folder, const Process& process);
 

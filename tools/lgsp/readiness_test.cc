@@ -51,8 +51,9 @@ TEST_CASE("a service is ready while it serves, asked by the operator") {
   // `dossiers`, whose certificate is shown to gateways, may not ask it.
   CHECK_FALSE(IsReady(folder, ProcessAt("gateway", port)));
   CHECK(IsListening(absl::StrCat("127.0.0.1:", port)));
-  // The simulator is ready as soon as it listens.
+  // A simulator is ready as soon as it listens.
   CHECK(IsReady(folder, ProcessAt("national_sim", port)));
+  CHECK(IsReady(folder, ProcessAt("agency_signing", port)));
 
   (*server)->Drain(absl::ZeroDuration());
   CHECK_FALSE(IsReady(folder, ProcessAt("insights", port)));

@@ -4,7 +4,9 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "absl/strings/substitute.h"
 #include "libs/status/status.h"
 
@@ -14,6 +16,16 @@ namespace {
 // The portal as the national exchange names it, and the province's code at it.
 constexpr char kPortalMember[] = "VN:GOV:000.00.00.G22:vpcpdvcprovider";
 constexpr char kPortalAgency[] = "H12";
+constexpr char kDatabaseField[] = "database_url:";
+// Written by the simulator of the signing system at its first start.
+constexpr char kSimulatedAuthorities[] =
+    R"(results {
+  root_files: "../data/agency_signing/ca/root.pem"
+  intermediate_files: "../data/agency_signing/ca/issuing.pem"
+}
+)";
+constexpr char kNoAuthorities[] =
+    "# results { root_files intermediate_files }: whose signatures on results are trusted.\n";
 constexpr char kAdapterPath[] = "/XrdAdapter/RestService/forward";
 
 std::string Quoted(absl::string_view text) {
@@ -77,7 +89,8 @@ index_key_file: "../keys/index.key"
 gateway { address: $1 service: "gateway" }
 documents { directory: "../data/documents" }
 )",
-                       Quoted(installation.CatalogFolder()), Address(folder, "gateway")));
+                       Quoted(installation.CatalogFolder()), Address(folder, "gateway")),
+      folder.FindProcess(kSigningSimulator).ok() ? kSimulatedAuthorities : kNoAuthorities);
 }
 
 std::string Insights(const DataFolder& folder, const Installation& installation,
@@ -89,9 +102,27 @@ dossiers { address: $0 service: "dossiers" }
                                        Address(folder, "dossiers")));
 }
 
+std::string NationalSigning(const DataFolder& folder) {
+  const auto simulator = folder.FindProcess(kSigningSimulator);
+  if (!simulator.ok()) {
+    return "# signing { url crl_urls }: the agencies' signing system; without it no result is "
+           "signed.\n";
+  }
+  const std::string url = absl::StrCat("http://", simulator->address());
+  return absl::Substitute(
+      R"(signing {
+  url: $0
+  crl_urls: $1
+  crl_urls: $2
+}
+)",
+      Quoted(url), Quoted(absl::StrCat(url, "/crl/root.crl")),
+      Quoted(absl::StrCat(url, "/crl/issuing.crl")));
+}
+
 std::string National(const DataFolder& folder, const Installation& installation,
                      const Process& process) {
-  const auto simulator = folder.FindProcess("national_sim");
+  const auto simulator = folder.FindProcess(kNationalSimulator);
   const std::string adapter =
       simulator.ok() ? absl::StrCat("https://", simulator->address(), kAdapterPath) : "";
   return absl::StrCat(
@@ -108,7 +139,8 @@ std::string National(const DataFolder& folder, const Installation& installation,
 )",
           Quoted(adapter), Quoted(kPortalMember), Quoted(kPortalAgency),
           // The simulator's certificate is the platform's; a real server's is the system's.
-          Quoted(simulator.ok() ? "../ca/authority.crt" : "")));
+          Quoted(simulator.ok() ? "../ca/authority.crt" : "")),
+      NationalSigning(folder));
 }
 
 }  // namespace
@@ -141,6 +173,30 @@ absl::StatusOr<std::string> WithKafka(absl::string_view text, absl::string_view 
   }
   return absl::Substitute("$0kafka { brokers: $1 topics_file: $2 }\n", text, Quoted(brokers),
                           Quoted(installation.TopicsFile()));
+}
+
+std::string DatabaseUrlIn(absl::string_view text) {
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    line = absl::StripAsciiWhitespace(line);
+    if (!absl::ConsumePrefix(&line, kDatabaseField)) continue;
+    const std::vector<absl::string_view> parts = absl::StrSplit(line, '"');
+    std::string url;
+    if (parts.size() >= 3 && absl::CUnescape(parts[1], &url)) return url;
+  }
+  return "";
+}
+
+absl::StatusOr<std::string> WithDatabase(absl::string_view text, absl::string_view url) {
+  std::vector<std::string> lines = absl::StrSplit(text, '\n');
+  for (std::string& line : lines) {
+    if (!absl::StartsWith(absl::StripLeadingAsciiWhitespace(line), kDatabaseField)) continue;
+    if (!absl::StartsWith(DatabaseUrlIn(line), "sqlite:")) {
+      return MakeError(absl::StatusCode::kFailedPrecondition, "DATABASE_CONFIGURED",
+                       "the configuration has a server of its own: leave --postgres away");
+    }
+    line = absl::StrCat(kDatabaseField, " ", Quoted(url));
+  }
+  return absl::StrJoin(lines, "\n");
 }
 
 }  // namespace lgsp::cli

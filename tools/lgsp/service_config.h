@@ -29,4 +29,11 @@ inline constexpr const char* kEventServices[] = {"dossiers", "insights"};
 absl::StatusOr<std::string> WithKafka(absl::string_view text, absl::string_view brokers,
                                       const Installation& installation);
 
+// The `database_url` in `text`, as it is written; empty: the service has no database.
+std::string DatabaseUrlIn(absl::string_view text);
+
+// `text` with `url` in its place. FAILED_PRECONDITION DATABASE_CONFIGURED (it is no SQLite file
+// there: the owner has chosen himself).
+absl::StatusOr<std::string> WithDatabase(absl::string_view text, absl::string_view url);
+
 }  // namespace lgsp::cli

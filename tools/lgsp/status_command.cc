@@ -14,7 +14,6 @@
 namespace lgsp::cli {
 namespace {
 
-constexpr char kSimulator[] = "national_sim";
 constexpr char kSupervisor[] = "up";
 constexpr double kKilobytesPerMegabyte = 1024.0;
 
@@ -47,10 +46,10 @@ std::vector<Row> RowsOf(const DataFolder& folder, const RunState& state) {
   return rows;
 }
 
-// Of the platform: the simulator stands for what others run.
+// Of the platform: the simulators stand for what others run.
 int64_t TotalKilobytes(const std::vector<Row>& rows) {
   int64_t total = 0;
-  for (const Row& row : rows) total += row.run.name() == kSimulator ? 0 : row.pss_kb;
+  for (const Row& row : rows) total += IsSimulator(row.run.name()) ? 0 : row.pss_kb;
   return total;
 }
 
@@ -82,16 +81,16 @@ void PrintJson(const std::vector<Row>& rows, pid_t pid) {
 }
 
 void PrintText(const std::vector<Row>& rows) {
-  std::cout << absl::StreamFormat("%-13s %-11s %8s %6s %9s %9s %9s\n", "process", "state", "pid",
+  std::cout << absl::StreamFormat("%-14s %-11s %8s %6s %9s %9s %9s\n", "process", "state", "pid",
                                   "port", "PSS MB", "restarts", "ready s");
   for (const Row& row : rows) {
     const std::string port = row.port == 0 ? "-" : std::to_string(row.port);
-    std::cout << absl::StreamFormat("%-13s %-11s %8d %6s %9.1f %9d %9.2f\n", row.run.name(),
+    std::cout << absl::StreamFormat("%-14s %-11s %8d %6s %9.1f %9d %9.2f\n", row.run.name(),
                                     row.run.state(), row.run.pid(), port,
                                     static_cast<double>(row.pss_kb) / kKilobytesPerMegabyte,
                                     row.run.restarts(), row.run.ready_seconds());
   }
-  std::cout << absl::StreamFormat("total PSS %.1f MB, the simulator not counted\n",
+  std::cout << absl::StreamFormat("total PSS %.1f MB, the simulators not counted\n",
                                   static_cast<double>(TotalKilobytes(rows)) / kKilobytesPerMegabyte)
             << std::flush;
 }

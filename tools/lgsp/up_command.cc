@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <iostream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -17,11 +18,13 @@
 #include "libs/clock/clock.h"
 #include "libs/config/config.h"
 #include "libs/log/log.h"
+#include "libs/sql/postgres_server.h"
 #include "libs/status/status.h"
 #include "nlohmann/json.hpp"
 #include "tools/lgsp/certificates.h"
 #include "tools/lgsp/commands.h"
 #include "tools/lgsp/data_folder.h"
+#include "tools/lgsp/databases.h"
 #include "tools/lgsp/folder_lock.h"
 #include "tools/lgsp/installation.h"
 #include "tools/lgsp/output.h"
@@ -38,7 +41,6 @@ constexpr int kPortAttempts = 40;
 constexpr absl::Duration kPortInterval = absl::Milliseconds(50);
 
 constexpr char kPython[] = "/usr/bin/python3";
-constexpr char kSimulator[] = "national_sim";
 
 struct UpOptions {
   std::string folder;
@@ -46,6 +48,8 @@ struct UpOptions {
   std::optional<int64_t> seed;
   // Brokers; empty: events by the feed.
   std::string kafka;
+  // A server; empty: databases as configured.
+  std::string postgres;
 };
 
 bool IsEventService(const std::string& name) {
@@ -53,15 +57,28 @@ bool IsEventService(const std::string& name) {
          std::end(kEventServices);
 }
 
-// What the owner wrote stays; the next run without --kafka is by the feed again.
-absl::Status WriteKafkaConfigs(const DataFolder& folder, const Installation& installation,
-                               const std::string& brokers) {
-  for (const char* service : kEventServices) {
-    ASSIGN_OR_RETURN(const std::string text, config::ReadFile(folder.Config(service)));
-    ASSIGN_OR_RETURN(const std::string with_kafka, WithKafka(text, brokers, installation));
-    RETURN_IF_ERROR(config::WriteFile(folder.KafkaConfig(service), with_kafka));
+// Service -> its configuration for this run, of those that `options` change. What the owner wrote
+// stays as it is.
+absl::StatusOr<std::map<std::string, std::string>> RunConfigs(const DataFolder& folder,
+                                                              const Installation& installation,
+                                                              const UpOptions& options) {
+  std::map<std::string, std::string> changed;
+  for (const Process& process : folder.platform().processes()) {
+    const std::string& name = process.name();
+    if (IsSimulator(name)) continue;
+    ASSIGN_OR_RETURN(const std::string before, config::ReadFile(folder.Config(name)));
+    std::string text = before;
+    if (!options.postgres.empty() && !DatabaseUrlIn(text).empty()) {
+      ASSIGN_OR_RETURN(const std::string url,
+                       sql::UrlOfDatabase(options.postgres, DatabaseName(name)));
+      ASSIGN_OR_RETURN(text, WithDatabase(text, url));
+    }
+    if (!options.kafka.empty() && IsEventService(name)) {
+      ASSIGN_OR_RETURN(text, WithKafka(text, options.kafka, installation));
+    }
+    if (text != before) changed[name] = text;
   }
-  return absl::OkStatus();
+  return changed;
 }
 
 // Whether a server could bind to `address` as ours do.
@@ -111,21 +128,30 @@ absl::Status CheckPortal(const DataFolder& folder) {
                                 folder.Config("national")));
 }
 
-std::vector<std::string> CommandLine(const DataFolder& folder, const Installation& installation,
-                                     const Process& process, const UpOptions& options) {
-  if (process.name() != kSimulator) {
-    const bool by_kafka = !options.kafka.empty() && IsEventService(process.name());
-    return {installation.Program(process.name()),
-            absl::StrCat("--config=", by_kafka ? folder.KafkaConfig(process.name())
-                                               : folder.Config(process.name()))};
+std::vector<std::string> SimulatorLine(const DataFolder& folder, const Installation& installation,
+                                       const Process& process) {
+  if (process.name() == kSigningSimulator) {
+    return {kPython,   installation.SigningSimulator(), "--listen",   process.address(),
+            "--state", folder.SigningSimulatorData(),   "--agencies", installation.AgenciesFile(),
+            "--enrol"};
   }
-  std::vector<std::string> line = {kPython,         installation.NationalSimulator(),
-                                   "--listen",      process.address(),
-                                   "--cert",        folder.ServiceCertificate(kSimulator),
-                                   "--key",         folder.ServiceKey(kSimulator),
-                                   "--data",        folder.SimulatorData(),
-                                   "--credentials", folder.PortalCredentials(),
-                                   "--faults",      absl::StrCat(options.faults)};
+  return {kPython,         installation.NationalSimulator(),
+          "--listen",      process.address(),
+          "--cert",        folder.ServiceCertificate(kNationalSimulator),
+          "--key",         folder.ServiceKey(kNationalSimulator),
+          "--data",        folder.SimulatorData(),
+          "--credentials", folder.PortalCredentials()};
+}
+
+std::vector<std::string> CommandLine(const DataFolder& folder, const Installation& installation,
+                                     const Process& process, const std::string& config,
+                                     const UpOptions& options) {
+  if (!IsSimulator(process.name())) {
+    return {installation.Program(process.name()), absl::StrCat("--config=", config)};
+  }
+  std::vector<std::string> line = SimulatorLine(folder, installation, process);
+  line.push_back("--faults");
+  line.push_back(absl::StrCat(options.faults));
   if (options.seed.has_value()) {
     line.push_back("--seed");
     line.push_back(absl::StrCat(*options.seed));
@@ -153,11 +179,11 @@ class Reporter {
                                   {"ready_seconds", absl::ToDoubleSeconds(process.time_to_ready)}}
                 << std::endl;
     } else if (process.state == ProcessState::kReady) {
-      std::cout << absl::StreamFormat("%-13s ready  pid %-8d %.2f s\n", process.name, process.pid,
+      std::cout << absl::StreamFormat("%-14s ready  pid %-8d %.2f s\n", process.name, process.pid,
                                       absl::ToDoubleSeconds(process.time_to_ready))
                 << std::flush;
     } else if (process.state != ProcessState::kStarting) {
-      std::cout << absl::StreamFormat("%-13s %s\n", process.name, state) << std::flush;
+      std::cout << absl::StreamFormat("%-14s %s\n", process.name, state) << std::flush;
     }
   }
 
@@ -196,13 +222,17 @@ absl::Status Up(const UpOptions& options, const Session& session) {
   RETURN_IF_ERROR(CheckPortal(folder));
   RETURN_IF_ERROR(CheckPorts(folder));
   RETURN_IF_ERROR(Renew(folder));
-  if (!options.kafka.empty()) {
-    RETURN_IF_ERROR(WriteKafkaConfigs(folder, installation, options.kafka));
-  }
+  ASSIGN_OR_RETURN(const auto run_configs, RunConfigs(folder, installation, options));
+  RETURN_IF_ERROR(PrepareDatabases(folder, options.postgres));
 
   std::vector<ProcessSpec> specs;
   for (const Process& process : folder.platform().processes()) {
-    specs.push_back({process.name(), CommandLine(folder, installation, process, options),
+    std::string config = folder.Config(process.name());
+    if (const auto changed = run_configs.find(process.name()); changed != run_configs.end()) {
+      config = folder.RunConfig(process.name());
+      RETURN_IF_ERROR(config::WriteFile(config, changed->second));
+    }
+    specs.push_back({process.name(), CommandLine(folder, installation, process, config, options),
                      folder.Log(process.name()),
                      [&folder, process] { return IsReady(folder, process); }});
   }
@@ -230,12 +260,17 @@ void AddUp(CLI::App& app, Session& session) {
   command->add_option("--seed", options->seed, "of the simulated faults, to see the same again");
   command->add_option("--kafka", options->kafka,
                       "brokers (host:port,host:port): events by Kafka instead of the feed");
+  command->add_option("--postgres", options->postgres,
+                      "server (postgresql://user@host:port/?passfile=/path): databases there");
   command->footer(
       "Example:\n  lgsp up ~/lgsp --faults 5 --seed 7\n\n"
       "Starts every process, says when each is ready, restarts what dies, renews certificates.\n"
       "Logs are in DIR/logs. SIGTERM or Ctrl-C stops all in reverse order (exit 0), a second one "
       "at\n"
-      "once. A process that dies again and again stops all (exit 1).");
+      "once. A process that dies again and again stops all (exit 1).\n"
+      "With --postgres each service has a database of its own on the server, made if missing; "
+      "every\n"
+      "later run of the folder names the same server.");
   command->callback([options, &session] {
     log::Init("lgsp");
     const absl::Status done = Up(*options, session);

@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "libs/clock/clock.h"
 #include "libs/status/status.h"
+#include "tools/lgsp/databases.h"
 
 namespace lgsp::cli {
 namespace {
@@ -65,13 +67,15 @@ absl::StatusOr<std::string> WrongWith(sql::Transaction& tx, const PlannedDossier
 
 }  // namespace
 
-absl::StatusOr<DossierTables> DossierTables::Open(absl::string_view path) {
-  if (access(std::string(path).c_str(), R_OK) != 0) {
+absl::StatusOr<DossierTables> DossierTables::Open(const DataFolder& folder) {
+  sql::Options options;
+  ASSIGN_OR_RETURN(options.url, DatabaseUrl(folder, "dossiers"));
+  absl::string_view path = options.url;
+  // It would be made.
+  if (absl::ConsumePrefix(&path, "sqlite:") && access(std::string(path).c_str(), R_OK) != 0) {
     return MakeError(absl::StatusCode::kNotFound, "FILE_MISSING",
                      absl::StrCat(path, ": no database of dossiers"), {{"path", path}});
   }
-  sql::Options options;
-  options.url = absl::StrCat("sqlite:", path);
   options.pool_size = 1;
   ASSIGN_OR_RETURN(std::unique_ptr<sql::Database> database, sql::Database::Open(options));
   return DossierTables(std::move(database));

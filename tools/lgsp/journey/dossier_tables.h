@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "libs/sql/sql.h"
+#include "tools/lgsp/data_folder.h"
 #include "tools/lgsp/journey/differences.h"
 #include "tools/lgsp/journey/journey_run.h"
 
@@ -15,8 +15,8 @@ namespace lgsp::cli {
 
 class DossierTables {
  public:
-  // The SQLite file at `path`. NOT_FOUND FILE_MISSING; what sql::Database::Open answers.
-  static absl::StatusOr<DossierTables> Open(absl::string_view path);
+  // Where `lgsp up` has it (databases.h). NOT_FOUND FILE_MISSING; what sql::Database::Open answers.
+  static absl::StatusOr<DossierTables> Open(const DataFolder& folder);
 
   // Each planned dossier that ended is there once, at its planned end, by exactly the planned
   // transitions.

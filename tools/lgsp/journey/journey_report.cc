@@ -120,7 +120,7 @@ absl::StatusOr<JourneyReport> CompareJourney(const DataFolder& folder, const Pla
   all = Unfinished(plan, run.outcomes());
   Patience patience(absl::Now() + (all.empty() ? kCompareLimit : kCompareLateLimit));
   RETURN_IF_ERROR(Add(CompareWithList(plan, run.outcomes(), client, &patience), "list", &all));
-  const absl::StatusOr<DossierTables> tables = DossierTables::Open(folder.Path("data/dossiers.db"));
+  const absl::StatusOr<DossierTables> tables = DossierTables::Open(folder);
   if (tables.ok()) {
     RETURN_IF_ERROR(Add(tables->Compare(plan, run.outcomes()), "database", &all));
     RETURN_IF_ERROR(Add(CompareWithInsights(folder, *tables, &patience), "insights", &all));
