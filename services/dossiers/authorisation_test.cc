@@ -179,6 +179,7 @@ struct Request {
 // assigned to kAssignee, handed over at kReturn.
 enum class Stage {
   kNone,
+  kDraft,
   kSubmitted,
   kSupplementAsked,
   kAcceptedAtWard,
@@ -201,6 +202,16 @@ Dossier Submitted(TestService& service) {
   return service.Command(&Dossiers::Stub::AssignDossier, *dossier, assign, Head());
 }
 
+Dossier Drafted(TestService& service) {
+  auto request = SampleSubmission();
+  request.set_request_id(service.NewRequestId());
+  request.set_draft(true);
+  const auto dossier = service.Call(&Dossiers::Stub::SubmitDossier, request);
+  INFO(dossier.status());
+  REQUIRE(dossier.ok());
+  return *dossier;
+}
+
 Dossier Waiting(TestService& service, const Dossier& in_progress) {
   v1::BeginWaitRequest wait;
   wait.set_kind(v1::DayRun::OTHER_AGENCY);
@@ -211,6 +222,7 @@ Dossier Waiting(TestService& service, const Dossier& in_progress) {
 
 Dossier Make(TestService& service, Stage stage) {
   if (stage == Stage::kNone) return {};
+  if (stage == Stage::kDraft) return Drafted(service);
   Dossier dossier = Submitted(service);
   if (stage == Stage::kSubmitted) return dossier;
   if (stage == Stage::kSupplementAsked) {
@@ -268,7 +280,11 @@ constexpr char kReason[] = "reason: 'vì'";
 // Until the settling agency has the file, and between agencies.
 std::vector<Row> IntakeRows() {
   using Stub = Dossiers::Stub;
+  const std::string submission =
+      absl::StrCat("submission { ", SampleSubmission().ShortDebugString(), " }");
   return {
+      {"UpdateDraft", Stage::kDraft, "y....-..", '.', {&Stub::UpdateDraft, submission}},
+      {"FileDossier", Stage::kDraft, "y....-..", '.', {&Stub::FileDossier, submission}},
       {"AcceptDossier", Stage::kSubmitted, "yyy.---y", '.', {&Stub::AcceptDossier, ""}},
       {"AskSupplement", Stage::kSubmitted, "yyy.---y", '.', {&Stub::AskSupplement, "items: 'x'"}},
       {"AnswerSupplement", Stage::kSupplementAsked, "y--.----", '.', {&Stub::AnswerSupplement, ""}},

@@ -31,6 +31,18 @@ absl::StatusOr<lgsp::dossiers::v1::Dossier> DecideSubmit(
     const Catalogue& catalogue, const lgsp::auth::v1::Caller& caller,
     const lgsp::dossiers::v1::SubmitDossierRequest& request, absl::Time now);
 
+// The same, as a draft: not filed.
+absl::StatusOr<lgsp::dossiers::v1::Dossier> DecideDraft(
+    const Catalogue& catalogue, const lgsp::auth::v1::Caller& caller,
+    const lgsp::dossiers::v1::SubmitDossierRequest& request, absl::Time now);
+// Replace what a draft says by `submission`; the second files it.
+absl::Status DecideUpdateDraft(const Situation& situation,
+                               const lgsp::dossiers::v1::SubmitDossierRequest& submission,
+                               lgsp::dossiers::v1::Dossier& dossier);
+absl::Status DecideFile(const Situation& situation,
+                        const lgsp::dossiers::v1::SubmitDossierRequest& submission,
+                        lgsp::dossiers::v1::Dossier& dossier);
+
 // Each checks the state and who gives the command, and changes the dossier; the revision grows by
 // one. On error it is unchanged. Those between acceptance and result: settlement.h.
 absl::Status DecideAccept(const Situation& situation,

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "libs/clock/timestamp.h"
 #include "libs/log/log.h"
 #include "libs/status/status.h"
@@ -19,6 +20,7 @@ namespace {
 
 using lgsp::auth::v1::Caller;
 
+constexpr char kReminderCollection[] = "reminders";
 // Who acts when a limit has passed.
 constexpr char kOurselves[] = "services/dossiers";
 
@@ -40,13 +42,15 @@ absl::Status DossierChanges::Save(sql::Transaction& tx, Command command, const C
     return Tell(tx, dossier.name(), dossier.revision(), traceparent, now, loaded,
                 *MakeEvent(dossier, command, now));
   }
-  if (command == Command::kSubmit) {
+  if (command == Command::kSubmit || command == Command::kDraft) {
     ASSIGN_OR_RETURN(loaded.key, store_.Insert(tx, dossier));
   } else {
     RETURN_IF_ERROR(store_.Update(tx, loaded));
   }
   // Most dossiers never wait for their applicant.
-  if (!dossier.waits().empty()) RETURN_IF_ERROR(store_.SetAnswerDeadline(tx, dossier));
+  if (!dossier.waits().empty() || dossier.has_draft_deadline() || command == Command::kFile) {
+    RETURN_IF_ERROR(store_.SetAnswerDeadline(tx, dossier.name(), NextLook(dossier, now)));
+  }
   if (dossier.due().provisional()) RETURN_IF_ERROR(store_.AddProvisionalDue(tx, dossier.name()));
   RETURN_IF_ERROR(store_.AddTransition(tx, dossier, CommandName(command), now, caller));
   if (command != Command::kAssign) {
@@ -72,6 +76,18 @@ absl::Status DossierChanges::Tell(sql::Transaction& tx, absl::string_view subjec
                           &fact});
 }
 
+absl::Status DossierChanges::Remind(sql::Transaction& tx, absl::Time now,
+                                    const LoadedDossier& loaded) const {
+  const Dossier& dossier = loaded.dossier;
+  const std::optional<absl::Time> next = NextLook(dossier, now);
+  if (!next.has_value()) return store_.SetAnswerDeadline(tx, dossier.name(), next);
+  ASSIGN_OR_RETURN(const bool ours, store_.PostponeAnswerDeadline(tx, dossier.name(), now, *next));
+  if (!ours) return absl::OkStatus();
+  const std::string reminder =
+      absl::StrCat(dossier.name(), "/", kReminderCollection, "/", NewUuid(*clock_));
+  return Tell(tx, reminder, 1, "", now, loaded, *MakeReminder(dossier));
+}
+
 absl::Status DossierChanges::EndOverdueWait(sql::Database& db, const std::string& name) const {
   Caller ourselves;
   ourselves.set_system(kOurselves);
@@ -79,16 +95,18 @@ absl::Status DossierChanges::EndOverdueWait(sql::Database& db, const std::string
     const absl::Time now = clock_->CivilNow();
     ASSIGN_OR_RETURN(LoadedDossier loaded, store_.Load(tx, IdOf(name)));
     Dossier& dossier = loaded.dossier;
-    // Answered since it was looked for, and maybe asked again.
+    const bool draft = dossier.state() == Dossier::DRAFT;
     const lgsp::dossiers::v1::Wait* wait = OpenWait(dossier);
-    const bool overdue =
-        wait != nullptr && wait->has_answer_deadline() && ToTime(wait->answer_deadline()) < now;
-    if (!overdue) return absl::OkStatus();
-    const bool supplement = wait->kind() == lgsp::dossiers::v1::DayRun::SUPPLEMENT;
+    const absl::Time deadline = draft ? ToTime(dossier.draft_deadline())
+                                : wait != nullptr && wait->has_answer_deadline()
+                                    ? ToTime(wait->answer_deadline())
+                                    : absl::InfiniteFuture();
+    // Not yet; or answered since it was looked for, and maybe asked again.
+    if (now <= deadline) return Remind(tx, now, loaded);
+    const bool expires = draft || wait->kind() == lgsp::dossiers::v1::DayRun::SUPPLEMENT;
     const Situation situation{*catalogue_, kSystem, now};
-    RETURN_IF_ERROR(supplement ? DecideExpire(situation, dossier)
-                               : DecideLapse(situation, dossier));
-    return Save(tx, supplement ? Command::kExpire : Command::kLapse, ourselves, "", now, loaded);
+    RETURN_IF_ERROR(expires ? DecideExpire(situation, dossier) : DecideLapse(situation, dossier));
+    return Save(tx, expires ? Command::kExpire : Command::kLapse, ourselves, "", now, loaded);
   });
 }
 
@@ -108,7 +126,8 @@ absl::Status DossierChanges::EndOverdueWaits(sql::Database& db,
       log::Error("overdue wait cannot be ended", {{"dossier", name}, {"status", status}});
       // Nor come first for ever.
       RETURN_IF_ERROR(db.Run([&](sql::Transaction& tx) {
-        return store_.PostponeAnswerDeadline(tx, name, clock_->CivilNow() + kExpiryAgain);
+        const absl::Time now = clock_->CivilNow();
+        return store_.PostponeAnswerDeadline(tx, name, now, now + kExpiryAgain).status();
       }));
     }
   }

@@ -38,8 +38,9 @@ class DossierChanges {
                     absl::string_view traceparent, absl::Time now, const LoadedDossier& loaded,
                     const google::protobuf::Message& fact) const;
 
-  // Ends waits in which nobody answered in time, at most kMaxExpired: for the applicant the dossier
-  // is closed, for other agencies settlement goes on. Calls `committed` when some were.
+  // Looks at dossiers that wait for an answer, at most kMaxExpired. Where the time is over, for the
+  // applicant the dossier is closed, also a draft, for other agencies settlement goes on; where it
+  // soon will be, the applicant is to be warned. Calls `committed` when there were some.
   absl::Status EndOverdueWaits(sql::Database& db, absl::FunctionRef<void()> committed) const;
 
   // Moves open dossiers of an officer to another, at most kMaxMoved. Allowed by CheckMoveWork.
@@ -57,6 +58,8 @@ class DossierChanges {
 
  private:
   absl::Status EndOverdueWait(sql::Database& db, const std::string& name) const;
+  // Tells, once, that the time for the answer is nearly over.
+  absl::Status Remind(sql::Transaction& tx, absl::Time now, const LoadedDossier& loaded) const;
   absl::Status Recount(sql::Database& db, const std::string& name, bool& moved) const;
 
   const Catalogue* const catalogue_;

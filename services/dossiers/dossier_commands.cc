@@ -106,14 +106,35 @@ grpc::Status DossierService::SubmitDossier(grpc::ServerContext* context,
                                            const v1::SubmitDossierRequest* request,
                                            Dossier* response) {
   return RunCommand(
-      context, Command::kSubmit, *request,
+      context, request->draft() ? Command::kDraft : Command::kSubmit, *request,
       [&](sql::Transaction& tx, const Caller& caller,
           absl::Time now) -> absl::StatusOr<LoadedDossier> {
         LoadedDossier submitted;
         RETURN_IF_ERROR(CheckNotFiled(tx, caller, *request));
-        ASSIGN_OR_RETURN(submitted.dossier, DecideSubmit(*parts_.catalogue, caller, *request, now));
+        ASSIGN_OR_RETURN(submitted.dossier, (request->draft() ? DecideDraft : DecideSubmit)(
+                                                *parts_.catalogue, caller, *request, now));
         submitted.dossier.set_name(absl::StrCat(kCollection, "/", NewUuid(*parts_.clock)));
         return submitted;
+      },
+      response);
+}
+
+grpc::Status DossierService::UpdateDraft(grpc::ServerContext* context,
+                                         const v1::UpdateDraftRequest* request, Dossier* response) {
+  return RunChange(
+      context, Command::kUpdateDraft, *request,
+      [&](const Situation& situation, Dossier& dossier) {
+        return DecideUpdateDraft(situation, request->submission(), dossier);
+      },
+      response);
+}
+
+grpc::Status DossierService::FileDossier(grpc::ServerContext* context,
+                                         const v1::FileDossierRequest* request, Dossier* response) {
+  return RunChange(
+      context, Command::kFile, *request,
+      [&](const Situation& situation, Dossier& dossier) {
+        return DecideFile(situation, request->submission(), dossier);
       },
       response);
 }

@@ -41,6 +41,32 @@ std::unique_ptr<Message> Submitted(const Dossier& dossier) {
   return event;
 }
 
+std::unique_ptr<Message> Drafted(const Dossier& dossier) {
+  auto event = std::make_unique<v1::DossierDrafted>();
+  event->set_dossier(dossier.name());
+  event->set_procedure(dossier.procedure());
+  event->set_intake_agency(dossier.intake_agency());
+  *event->mutable_draft_deadline() = dossier.draft_deadline();
+  return event;
+}
+
+std::unique_ptr<Message> DraftUpdated(const Dossier& dossier) {
+  auto event = std::make_unique<v1::DossierDraftUpdated>();
+  event->set_dossier(dossier.name());
+  event->set_intake_agency(dossier.intake_agency());
+  *event->mutable_draft_deadline() = dossier.draft_deadline();
+  return event;
+}
+
+std::unique_ptr<Message> DraftEnded(const Dossier& dossier, absl::Time time) {
+  auto event = std::make_unique<v1::DossierDraftEnded>();
+  event->set_dossier(dossier.name());
+  event->set_intake_agency(dossier.intake_agency());
+  event->set_state(dossier.state());
+  *event->mutable_end_time() = ToTimestamp(time);
+  return event;
+}
+
 std::unique_ptr<Message> Rejected(const Dossier& dossier) {
   auto event = std::make_unique<v1::DossierRejected>();
   event->set_dossier(dossier.name());
@@ -112,6 +138,12 @@ std::unique_ptr<Message> MakeEvent(const Dossier& dossier, Command command, absl
   switch (command) {
     case Command::kSubmit:
       return Submitted(dossier);
+    case Command::kFile:
+      return Submitted(dossier);
+    case Command::kDraft:
+      return Drafted(dossier);
+    case Command::kUpdateDraft:
+      return DraftUpdated(dossier);
     case Command::kAccept:
       return Accepted(dossier, time);
     case Command::kReject:
@@ -149,10 +181,12 @@ std::unique_ptr<Message> MakeEvent(const Dossier& dossier, Command command, absl
     case Command::kReturn:
       return About(dossier, &v1::DossierReturned::mutable_return_time, time);
     case Command::kWithdraw:
+      if (!dossier.has_submit_time()) return DraftEnded(dossier, time);
       return About(dossier, &v1::DossierWithdrawn::mutable_withdraw_time, time);
     case Command::kStop:
       return About(dossier, &v1::DossierStopped::mutable_stop_time, time);
     case Command::kExpire:
+      if (!dossier.has_submit_time()) return DraftEnded(dossier, time);
       return About(dossier, &v1::DossierExpired::mutable_expire_time, time);
     case Command::kRecount:
       return WithDue(dossier, &v1::DossierRecounted::mutable_recount_time, time);
@@ -160,6 +194,15 @@ std::unique_ptr<Message> MakeEvent(const Dossier& dossier, Command command, absl
       return Erased(dossier, time);
   }
   return nullptr;
+}
+
+std::unique_ptr<Message> MakeReminder(const Dossier& dossier) {
+  auto event = std::make_unique<v1::SupplementDue>();
+  event->set_dossier(dossier.name());
+  event->set_code(dossier.code());
+  event->set_settling_agency(dossier.settling_agency());
+  *event->mutable_answer_deadline() = dossier.waits().rbegin()->answer_deadline();
+  return event;
 }
 
 }  // namespace lgsp::dossiers

@@ -14,4 +14,7 @@ namespace lgsp::dossiers {
 std::unique_ptr<google::protobuf::Message> MakeEvent(const lgsp::dossiers::v1::Dossier& dossier,
                                                      Command command, absl::Time time);
 
+// That the answer to the open supplement request of `dossier` will soon be due.
+std::unique_ptr<google::protobuf::Message> MakeReminder(const lgsp::dossiers::v1::Dossier& dossier);
+
 }  // namespace lgsp::dossiers

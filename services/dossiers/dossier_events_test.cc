@@ -28,6 +28,7 @@ Dossier WholeDossier() {
   *dossier.mutable_applicant() = SampleSubmission().applicant();
   dossier.set_subject(SampleSubmission().subject());
   dossier.set_reject_reason("canary-reason");
+  dossier.mutable_draft_deadline()->set_seconds(10);
   dossier.mutable_submit_time()->set_seconds(1);
   dossier.mutable_accept_time()->set_seconds(2);
   dossier.mutable_complete_time()->set_seconds(3);
@@ -63,6 +64,13 @@ const Case kCases[] = {
     {Command::kSubmit, "DossierSubmitted",
      R"("procedure":"1.009491","intakeAgency":"H12.50.01","settlingAgency":"H12.04",)"
      R"("submitTime":"1970-01-01T00:00:01Z"})"},
+    {Command::kFile, "DossierSubmitted",
+     R"("procedure":"1.009491","intakeAgency":"H12.50.01","settlingAgency":"H12.04",)"
+     R"("submitTime":"1970-01-01T00:00:01Z"})"},
+    {Command::kDraft, "DossierDrafted",
+     R"("procedure":"1.009491","intakeAgency":"H12.50.01","draftDeadline":"1970-01-01T00:00:10Z"})"},
+    {Command::kUpdateDraft, "DossierDraftUpdated",
+     R"("intakeAgency":"H12.50.01","draftDeadline":"1970-01-01T00:00:10Z"})"},
     {Command::kAccept, "DossierAccepted",
      R"("code":"H12.04-261116-0001","procedure":"1.009491","settlingAgency":"H12.04",)"
      R"("acceptTime":"1970-01-01T00:00:09Z","dueTime":"1970-01-01T00:00:06Z"})"},
@@ -133,7 +141,24 @@ TEST_CASE("events: each command has its event, whole, and nothing personal in it
   for (int i = 0; i < file->message_type_count(); ++i) {
     of_dossiers += absl::StartsWith(file->message_type(i)->name(), "Dossier") ? 1 : 0;
   }
-  CHECK(static_cast<int>(types.size()) == of_dossiers);
+  // But of drafts that ended, which two commands do.
+  CHECK(static_cast<int>(types.size()) == of_dossiers - 1);
+}
+
+TEST_CASE("events: the end of a draft is no end of a dossier; a warning has its own") {
+  Dossier draft = WholeDossier();
+  draft.clear_submit_time();
+  for (const Command command : {Command::kWithdraw, Command::kExpire}) {
+    draft.set_state(command == Command::kWithdraw ? Dossier::WITHDRAWN : Dossier::EXPIRED);
+    const auto event = MakeEvent(draft, command, absl::FromUnixSeconds(9));
+    CHECK(event->GetDescriptor()->name() == "DossierDraftEnded");
+    std::vector<const FieldDescriptor*> set;
+    event->GetReflection()->ListFields(*event, &set);
+    CHECK(static_cast<int>(set.size()) == event->GetDescriptor()->field_count());
+  }
+  const auto reminder = MakeReminder(WholeDossier());
+  CHECK(reminder->GetDescriptor()->name() == "SupplementDue");
+  CHECK(absl::StrContains(reminder->ShortDebugString(), "answer_deadline { seconds: 7 }"));
 }
 
 TEST_CASE("events: each change of a result has its event, whole") {
@@ -164,7 +189,7 @@ TEST_CASE("events: no field of an event can carry personal data") {
       "dossier",     "code",   "procedure", "intake_agency", "settling_agency",
       "from_agency", "agency", "document",  "result",        "replaced_by"};
   const auto* file = v1::DossierSubmitted::descriptor()->file();
-  REQUIRE(file->message_type_count() == 29);
+  REQUIRE(file->message_type_count() == 33);
   for (int i = 0; i < file->message_type_count(); ++i) {
     for (int j = 0; j < file->message_type(i)->field_count(); ++j) {
       const FieldDescriptor* field = file->message_type(i)->field(j);

@@ -36,6 +36,12 @@ class DossierService final : public lgsp::dossiers::v1::Dossiers::Service {
   grpc::Status SubmitDossier(grpc::ServerContext* context,
                              const lgsp::dossiers::v1::SubmitDossierRequest* request,
                              lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status UpdateDraft(grpc::ServerContext* context,
+                           const lgsp::dossiers::v1::UpdateDraftRequest* request,
+                           lgsp::dossiers::v1::Dossier* response) override;
+  grpc::Status FileDossier(grpc::ServerContext* context,
+                           const lgsp::dossiers::v1::FileDossierRequest* request,
+                           lgsp::dossiers::v1::Dossier* response) override;
   grpc::Status AcceptDossier(grpc::ServerContext* context,
                              const lgsp::dossiers::v1::AcceptDossierRequest* request,
                              lgsp::dossiers::v1::Dossier* response) override;

@@ -188,15 +188,21 @@ absl::Status DossierStore::SetLists(sql::Transaction& tx, const Dossier& dossier
                                     const std::vector<ListRow>& before) const {
   const std::vector<ListRow> now = ListRowsOf(dossier);
   RETURN_IF_ERROR(SetListRows(tx, dossier.name(), before, now));
+  // People of drafts are not searched for: what a draft says may still change.
   const auto has = [](const std::vector<ListRow>& rows, const std::string& agency) {
-    return std::any_of(rows.begin(), rows.end(),
-                       [&](const ListRow& row) { return row.agency == agency; });
+    return std::any_of(rows.begin(), rows.end(), [&](const ListRow& row) {
+      return row.agency == agency && row.state != Dossier::DRAFT;
+    });
   };
   for (const ListRow& row : now) {
-    if (!has(before, row.agency)) RETURN_IF_ERROR(persons_->Add(tx, row.agency, dossier));
+    if (has(now, row.agency) && !has(before, row.agency)) {
+      RETURN_IF_ERROR(persons_->Add(tx, row.agency, dossier));
+    }
   }
   for (const ListRow& row : before) {
-    if (!has(now, row.agency)) RETURN_IF_ERROR(persons_->Remove(tx, row.agency, dossier));
+    if (has(before, row.agency) && !has(now, row.agency)) {
+      RETURN_IF_ERROR(persons_->Remove(tx, row.agency, dossier));
+    }
   }
   return absl::OkStatus();
 }
@@ -265,28 +271,28 @@ absl::Status DossierStore::Update(sql::Transaction& tx, const LoadedDossier& loa
   return SetLists(tx, dossier, loaded.listed);
 }
 
-absl::Status DossierStore::SetAnswerDeadline(sql::Transaction& tx, const Dossier& dossier) const {
-  const lgsp::dossiers::v1::Wait* wait = OpenWait(dossier);
-  if (wait == nullptr || !wait->has_answer_deadline()) {
-    return tx
-        .Execute("DELETE FROM answer_deadlines WHERE dossier = :dossier",
-                 {{"dossier", dossier.name()}})
+absl::Status DossierStore::SetAnswerDeadline(sql::Transaction& tx, absl::string_view name,
+                                             std::optional<absl::Time> look) const {
+  if (!look.has_value()) {
+    return tx.Execute("DELETE FROM answer_deadlines WHERE dossier = :dossier", {{"dossier", name}})
         .status();
   }
   return tx
       .Execute(
           "INSERT INTO answer_deadlines (dossier, deadline) VALUES (:dossier, :deadline) "
           "ON CONFLICT (dossier) DO UPDATE SET deadline = :deadline",
-          {{"dossier", dossier.name()}, {"deadline", ToTime(wait->answer_deadline())}})
+          {{"dossier", name}, {"deadline", *look}})
       .status();
 }
 
-absl::Status DossierStore::PostponeAnswerDeadline(sql::Transaction& tx, absl::string_view name,
-                                                  absl::Time later) const {
-  return tx
-      .Execute("UPDATE answer_deadlines SET deadline = :later WHERE dossier = :dossier",
-               {{"later", later}, {"dossier", name}})
-      .status();
+absl::StatusOr<bool> DossierStore::PostponeAnswerDeadline(sql::Transaction& tx,
+                                                          absl::string_view name, absl::Time now,
+                                                          absl::Time later) const {
+  ASSIGN_OR_RETURN(const sql::Result postponed,
+                   tx.Execute("UPDATE answer_deadlines SET deadline = :later "
+                              "WHERE dossier = :dossier AND deadline < :now",
+                              {{"later", later}, {"dossier", name}, {"now", now}}));
+  return postponed.changed == 1;
 }
 
 absl::Status DossierStore::AddProvisionalDue(sql::Transaction& tx, absl::string_view name) const {

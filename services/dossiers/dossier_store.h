@@ -56,12 +56,13 @@ class DossierStore {
   // Saves a dossier whose revision has grown by one; RevisionConflict() when another was faster.
   absl::Status Update(sql::Transaction& tx, const LoadedDossier& loaded) const;
 
-  // Keeps, or drops, until when the applicant of `dossier`, or other agencies, have to answer.
-  absl::Status SetAnswerDeadline(sql::Transaction& tx,
-                                 const lgsp::dossiers::v1::Dossier& dossier) const;
-  // Has a deadline looked at again at `later` only.
-  absl::Status PostponeAnswerDeadline(sql::Transaction& tx, absl::string_view name,
-                                      absl::Time later) const;
+  // Notes when `dossier` has to be looked at for want of an answer, or that it need not be.
+  absl::Status SetAnswerDeadline(sql::Transaction& tx, absl::string_view name,
+                                 std::optional<absl::Time> look) const;
+  // Has it looked at again at `later` only; false when that was done, or it was answered, since
+  // `now`.
+  absl::StatusOr<bool> PostponeAnswerDeadline(sql::Transaction& tx, absl::string_view name,
+                                              absl::Time now, absl::Time later) const;
   // Notes, or forgets, that the due date of a dossier is provisional.
   absl::Status AddProvisionalDue(sql::Transaction& tx, absl::string_view name) const;
   absl::Status RemoveProvisionalDue(sql::Transaction& tx, absl::string_view name) const;
@@ -69,7 +70,7 @@ class DossierStore {
   absl::StatusOr<std::vector<std::string>> ProvisionalDues(sql::Transaction& tx,
                                                            absl::string_view after,
                                                            int limit) const;
-  // Names of dossiers whose answer is overdue at `now`, the longest first.
+  // Names of dossiers that have to be looked at at `now`, the longest overdue first.
   absl::StatusOr<std::vector<std::string>> OverdueAnswers(sql::Transaction& tx, absl::Time now,
                                                           int limit) const;
 

@@ -123,6 +123,11 @@ absl::Status PlaceUnknown(absl::string_view place) {
                         absl::StrCat(Shown(place), " is not the code of a commune here"));
 }
 
+absl::Status DraftOfOtherProcedure() {
+  return Precondition("DRAFT_OF_OTHER_PROCEDURE", "a draft keeps its procedure: begin another one",
+                      {});
+}
+
 absl::Status ForeignCodeInvalid(absl::string_view what) {
   return MakeFieldError("FOREIGN_CODE_INVALID", "foreign_codes", what);
 }

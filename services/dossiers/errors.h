@@ -22,6 +22,7 @@ absl::Status AgencyClosed(absl::string_view code, absl::string_view successor);
 absl::Status IntakeNotOffered(absl::string_view field, absl::string_view code);
 absl::Status SettledAtOnce(absl::string_view agency);
 absl::Status PlaceUnknown(absl::string_view place);
+absl::Status DraftOfOtherProcedure();
 absl::Status ForeignCodeInvalid(absl::string_view what);
 // `dossier`: the one that has it, where the caller may know; else empty.
 absl::Status ForeignCodeTaken(absl::string_view issuer, absl::string_view dossier);

@@ -6,7 +6,9 @@
 
 #include "absl/strings/str_join.h"
 #include "libs/auth/auth.h"
+#include "libs/clock/timestamp.h"
 #include "services/dossiers/errors.h"
+#include "services/dossiers/limits.h"
 
 namespace lgsp::dossiers {
 namespace {
@@ -44,6 +46,12 @@ absl::string_view CommandName(Command command) {
   switch (command) {
     case Command::kSubmit:
       return "submit";
+    case Command::kDraft:
+      return "draft";
+    case Command::kUpdateDraft:
+      return "update-draft";
+    case Command::kFile:
+      return "file";
     case Command::kAccept:
       return "accept";
     case Command::kReject:
@@ -130,6 +138,8 @@ Actors ActorsOf(const lgsp::auth::v1::Caller& caller, const Dossier& dossier) {
 }
 
 std::vector<std::string> AgenciesOf(const Dossier& dossier) {
+  // Also when it was given up: those who were to settle it never had it.
+  if (!dossier.has_submit_time()) return {dossier.intake_agency()};
   std::vector<std::string> agencies = {dossier.intake_agency(), dossier.settling_agency()};
   if (!dossier.return_agency().empty()) agencies.push_back(dossier.return_agency());
   for (const Consultation& consultation : dossier.consultations()) {
@@ -161,6 +171,18 @@ bool IsFinal(Dossier::State state) {
   return std::none_of(std::begin(kSteps), std::end(kSteps), [&](const Step& step) {
     return step.from == state && step.command != Command::kErase;
   });
+}
+
+std::optional<absl::Time> NextLook(const Dossier& dossier, absl::Time now) {
+  if (dossier.state() == Dossier::DRAFT) return ToTime(dossier.draft_deadline());
+  const lgsp::dossiers::v1::Wait* wait = OpenWait(dossier);
+  if (wait == nullptr || !wait->has_answer_deadline()) return std::nullopt;
+  const absl::Time deadline = ToTime(wait->answer_deadline());
+  if (wait->kind() != lgsp::dossiers::v1::DayRun::SUPPLEMENT) return deadline;
+  for (const absl::Duration before : kReminders) {
+    if (now < deadline - before) return deadline - before;
+  }
+  return deadline;
 }
 
 const lgsp::dossiers::v1::Wait* OpenWait(const Dossier& dossier) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "lgsp/auth/v1/caller.pb.h"
 #include "lgsp/dossiers/v1/dossiers.pb.h"
 
@@ -36,6 +38,10 @@ inline constexpr Actors kEverybody = 255;
 enum class Command {
   // Leads to SUBMITTED, from nothing.
   kSubmit,
+  // Leads to DRAFT, from nothing.
+  kDraft,
+  kUpdateDraft,
+  kFile,
   kAccept,
   kReject,
   kAskSupplement,
@@ -73,6 +79,11 @@ struct Step {
 };
 
 inline constexpr Step kSteps[] = {
+    {Dossier::DRAFT, Command::kUpdateDraft, kApplicant, Dossier::DRAFT},
+    {Dossier::DRAFT, Command::kFile, kApplicant, Dossier::SUBMITTED},
+    {Dossier::DRAFT, Command::kWithdraw, kApplicant, Dossier::WITHDRAWN},
+    {Dossier::DRAFT, Command::kExpire, kSystem, Dossier::EXPIRED},
+
     {Dossier::SUBMITTED, Command::kAccept, kIntake | kProcessing, Dossier::ACCEPTED},
     {Dossier::SUBMITTED, Command::kReject, kIntake | kProcessing, Dossier::REJECTED},
     {Dossier::SUBMITTED, Command::kAskSupplement, kIntake | kProcessing,
@@ -176,12 +187,16 @@ Actors ActorsOf(const lgsp::auth::v1::Caller& caller, const Dossier& dossier);
 // allowed them now; PERMISSION_DENIED COMMAND_NOT_YOURS with who may.
 absl::StatusOr<Dossier::State> Next(Dossier::State state, Command command, Actors actors);
 
-// Whose a dossier is: intake, settling agency, return point, and those that are asked now; sorted,
-// each once.
+// Whose a dossier is: intake, settling agency, return point, and those that are asked now; of a
+// draft only the intake; sorted, each once.
 std::vector<std::string> AgenciesOf(const Dossier& dossier);
 
 // Nothing more happens to a dossier in this state, but that it is erased.
 bool IsFinal(Dossier::State state);
+
+// When a dossier has to be looked at next for want of an answer, at `now`: to warn the applicant
+// (kReminders), or to end the wait or the draft. Nothing: it waits for no one with a limit.
+std::optional<absl::Time> NextLook(const Dossier& dossier, absl::Time now);
 
 // The wait that has not ended, or nullptr.
 const lgsp::dossiers::v1::Wait* OpenWait(const Dossier& dossier);

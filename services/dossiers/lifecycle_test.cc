@@ -20,6 +20,8 @@ namespace {
 // c consulted, t return point).
 constexpr absl::string_view kAgreed[] = {
     "STATE_UNSPECIFIED 0",
+    "DRAFT 0: update-draft a > DRAFT; file a > SUBMITTED; withdraw a > WITHDRAWN; expire s > "
+    "EXPIRED",
     "SUBMITTED 1: accept ip > ACCEPTED; reject ip > REJECTED; "
     "ask-supplement ip > SUPPLEMENT_ASKED_AT_INTAKE; forward ip > SUBMITTED; "
     "assign ph > SUBMITTED; withdraw a > WITHDRAWN",
@@ -176,8 +178,10 @@ TEST_CASE(
     const bool ends = reached.contains(Dossier::RETURNED) || reached.contains(Dossier::REJECTED) ||
                       reached.contains(Dossier::STOPPED);
     const bool ended = state == Dossier::WITHDRAWN || state == Dossier::EXPIRED;
-    // Before acceptance a supplement is the applicant's to answer, until it expires.
-    CHECK(ends == (!ended && state != Dossier::SUPPLEMENT_ASKED_AT_INTAKE));
+    // A draft is the applicant's, and before acceptance a supplement to answer, until they expire.
+    const bool of_applicant =
+        state == Dossier::DRAFT || state == Dossier::SUPPLEMENT_ASKED_AT_INTAKE;
+    CHECK(ends == (!ended && !of_applicant));
   }
 }
 

@@ -17,6 +17,10 @@ inline constexpr int kMaxSupplementItemCharacters = 500;
 // An answer to a supplement request makes the term begin again only when it was asked for within
 // these working days of the file's receipt (Decree 61/2018 art. 19.4).
 inline constexpr int kRestartWorkingDays = 3;
+// A draft that is neither filed nor changed is given up.
+inline constexpr absl::Duration kDraftLifetime = absl::Hours(24 * 30);
+// So long before the end of a supplement's time the applicant is warned, the longest first.
+inline constexpr absl::Duration kReminders[] = {absl::Hours(24 * 10), absl::Hours(24 * 3)};
 // Ways of one file between agencies.
 inline constexpr int kMaxHops = 20;
 // Agencies asked at once, and the working days they may be given.

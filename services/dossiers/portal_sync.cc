@@ -153,8 +153,10 @@ SyncDossierRequest ToPortal(const Catalogue& catalogue, const Dossier& dossier,
   // The portal knows a row by status and second, and steps of one second may share a status.
   int64_t last_second = 0;
   for (const Transition& transition : transitions) {
-    // Which officer has it is the agency's own affair.
-    if (transition.command() == CommandName(Command::kAssign)) continue;
+    // Which officer has it is the agency's own affair, a draft the applicant's.
+    const bool told = transition.command() != CommandName(Command::kAssign) &&
+                      transition.state() != Dossier::DRAFT;
+    if (!told) continue;
     ProgressRow* row = request.add_progress();
     row->set_portal_status(PortalStatus(transition.state()));
     *row->mutable_time() = transition.time();

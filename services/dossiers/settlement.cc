@@ -30,6 +30,7 @@ using lgsp::dossiers::v1::Wait;
 using lgsp::dossiers::v1::WithdrawDossierRequest;
 
 // What the applicant reads of a dossier that the platform closed.
+constexpr char kNotFiled[] = "Người nộp không nộp hồ sơ đã khởi tạo";
 constexpr char kNoAnswer[] = "Người nộp không bổ sung hồ sơ trong thời hạn yêu cầu";
 
 void BeginWaiting(const Situation& situation, DayRun::Kind kind, bool clock_stands,
@@ -208,8 +209,9 @@ absl::Status DecideRecount(const Situation& situation, Dossier& dossier) {
 }
 
 absl::Status DecideExpire(const Situation& situation, Dossier& dossier) {
+  const bool draft = dossier.state() == Dossier::DRAFT;
   return Apply(situation, Command::kExpire, dossier,
-               [&](Dossier& d) { return Close(situation, kNoAnswer, d); });
+               [&](Dossier& d) { return Close(situation, draft ? kNotFiled : kNoAnswer, d); });
 }
 
 }  // namespace lgsp::dossiers

@@ -36,7 +36,7 @@ absl::Status DecideStop(const Situation& situation,
 // By the platform itself, when the calendar may have changed: a provisional due date is counted
 // again. The dossier is unchanged, with its revision, where nothing moves or the clock stands.
 absl::Status DecideRecount(const Situation& situation, lgsp::dossiers::v1::Dossier& dossier);
-// By the platform itself, when the applicant's answer is overdue.
+// By the platform itself, when the applicant's answer is overdue, or a draft was not filed.
 absl::Status DecideExpire(const Situation& situation, lgsp::dossiers::v1::Dossier& dossier);
 
 }  // namespace lgsp::dossiers

@@ -433,12 +433,14 @@ TEST_CASE("service: without an answer in time a dossier is closed, once, by the 
   service.clock().Advance(deadline - service.clock().CivilNow());
   int told = 0;
   const auto committed = [&] { ++told; };
+  // A late warning only.
   REQUIRE(service.changes().EndOverdueWaits(db, committed).ok());
-  CHECK(told == 0);
+  CHECK(told == 1);
+  CHECK(service.Get(asked.name())->state() == Dossier::SUPPLEMENT_ASKED_AT_INTAKE);
   service.clock().Advance(absl::Seconds(1));
   for (int i = 0; i < 2; ++i) {
     REQUIRE(service.changes().EndOverdueWaits(db, committed).ok());
-    CHECK(told == 1);
+    CHECK(told == 2);
   }
   const auto expired = service.Get(asked.name());
   REQUIRE(expired.ok());
@@ -450,6 +452,34 @@ TEST_CASE("service: without an answer in time a dossier is closed, once, by the 
   CHECK(events.back().type() == "lgsp.dossiers.v1.DossierExpired");
   // Never accepted: the portal knows nothing of it.
   CHECK(expired->portal_sync().state() == PortalSync::NOT_NEEDED);
+}
+
+TEST_CASE("service: the applicant is to be warned 10 and 3 days before a supplement is due") {
+  TestService service(GENERATE(from_range(sql::kBothEngines)));
+  const Dossier asked = service.Command(&Stub::AskSupplement, service.Submit(), Asking());
+  const absl::Time deadline = ToTime(asked.waits(0).answer_deadline());
+  auto& db = *service.database().db;
+  const auto warnings_at = [&](absl::Time now) {
+    service.clock().Advance(now - service.clock().CivilNow());
+    // Two processes, and twice each.
+    for (int i = 0; i < 4; ++i) REQUIRE(service.changes().EndOverdueWaits(db, [] {}).ok());
+    int warnings = 0;
+    for (const auto& event : service.Events()) {
+      if (event.type() != "lgsp.dossiers.v1.SupplementDue") continue;
+      ++warnings;
+      CHECK(event.revision() == 1);
+      CHECK(absl::StartsWith(event.subject(), absl::StrCat(asked.name(), "/reminders/")));
+      CHECK(absl::StrContains(event.data(), "answerDeadline"));
+    }
+    return warnings;
+  };
+  CHECK(warnings_at(deadline - absl::Hours(24 * 10)) == 0);
+  CHECK(warnings_at(deadline - absl::Hours(24 * 10) + absl::Seconds(1)) == 1);
+  CHECK(warnings_at(deadline - absl::Hours(24 * 3)) == 1);
+  CHECK(warnings_at(deadline - absl::Hours(24 * 3) + absl::Seconds(1)) == 2);
+  CHECK(service.Get(asked.name())->revision() == asked.revision());
+  CHECK(warnings_at(deadline + absl::Seconds(1)) == 2);
+  CHECK(service.Get(asked.name())->state() == Dossier::EXPIRED);
 }
 
 TEST_CASE("service: a provisional due date is counted again when the notice is loaded") {
