@@ -80,8 +80,20 @@ absl::Status DocumentScan::ScanFile(const std::string& file) {
   });
 }
 
+absl::Status DocumentScan::Reopen() {
+  std::string last;
+  RETURN_IF_ERROR(db_->Run([&](sql::Transaction& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(last, ReopenScans(tx, reopened_to_, kScansReopened));
+    return absl::OkStatus();
+  }));
+  reopened_ = last.empty();
+  reopened_to_ = std::move(last);
+  return absl::OkStatus();
+}
+
 absl::Status DocumentScan::Step() {
   if (address_.empty()) return absl::OkStatus();
+  if (!reopened_) RETURN_IF_ERROR(Reopen());
   for (int i = 0; i < kScansInARow && !stop_; ++i) {
     std::vector<std::string> files;
     const absl::Time now = clock_->SecurityNow();

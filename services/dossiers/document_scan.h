@@ -22,14 +22,17 @@ class DocumentScan {
                const DocumentFiles* files, const Clock* clock, metrics::Registry* metrics,
                std::string address);
 
-  // Scans what waits, at most kScansInARow, one after the other; stops at the first that the
-  // scanner does not answer for: it waits kScanRetryDelay. For a PeriodicJob.
+  // First, a few at a time, has everything wait that was not scanned before this start: there was
+  // no scanner then, or it took less. Scans what waits, at most kScansInARow, one after the other;
+  // stops at the first that the scanner does not answer for: it waits kScanRetryDelay. For a
+  // PeriodicJob.
   absl::Status Step();
 
   // Has a Step under way end after the present scan.
   void Stop() { stop_ = true; }
 
  private:
+  absl::Status Reopen();
   absl::Status ScanFile(const std::string& file);
   // NOT_FOUND: nobody's, or of an erased dossier.
   absl::StatusOr<keys::DataKey> FindKey(const std::string& file) const;
@@ -40,6 +43,9 @@ class DocumentScan {
   const Clock* const clock_;
   const std::string address_;
   std::atomic<bool> stop_ = false;
+  // How far Reopen has come, and whether to the end.
+  std::string reopened_to_;
+  bool reopened_ = false;
   metrics::Counter clean_, infected_, too_large_, failed_;
   metrics::Gauge pending_;
 };

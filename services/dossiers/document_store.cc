@@ -237,6 +237,23 @@ absl::StatusOr<std::vector<std::string>> ClaimScans(sql::Transaction& tx, absl::
   return files;
 }
 
+absl::StatusOr<std::string> ReopenScans(sql::Transaction& tx, absl::string_view after, int limit) {
+  ASSIGN_OR_RETURN(const sql::Result files,
+                   tx.Execute("SELECT file FROM document_contents WHERE file > :after "
+                              "ORDER BY file LIMIT :limit",
+                              {{"after", after}, {"limit", limit}}));
+  if (files.rows.empty()) return std::string();
+  const std::string last = files.rows.back().Text(0);
+  RETURN_IF_ERROR(tx.Execute("UPDATE document_contents SET scan_state = :pending "
+                             "WHERE file > :after AND file <= :last AND scan_state = :skipped",
+                             {{"pending", static_cast<int>(Scan::PENDING)},
+                              {"skipped", static_cast<int>(Scan::NOT_SCANNED)},
+                              {"after", after},
+                              {"last", last}})
+                      .status());
+  return last;
+}
+
 absl::Status SetScan(sql::Transaction& tx, absl::string_view file, Scan::State state,
                      absl::Time now) {
   return tx

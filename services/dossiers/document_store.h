@@ -78,6 +78,9 @@ absl::Status SaveStatement(sql::Transaction& tx, absl::string_view dossier,
 // Files that wait for a scan, each claimed until `claim_end`, at most `limit`.
 absl::StatusOr<std::vector<std::string>> ClaimScans(sql::Transaction& tx, absl::Time now,
                                                     absl::Time claim_end, int limit);
+// Has what was not scanned wait for a scan, among the next `limit` files after `after`; the last of
+// these, empty: there are no more.
+absl::StatusOr<std::string> ReopenScans(sql::Transaction& tx, absl::string_view after, int limit);
 absl::Status SetScan(sql::Transaction& tx, absl::string_view file,
                      lgsp::dossiers::v1::Scan::State state, absl::Time now);
 // Has a file that could not be scanned wait until `later`.

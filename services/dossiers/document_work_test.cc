@@ -182,6 +182,22 @@ TEST_CASE("scans: without a scanner nothing is scanned, and a metric shows it") 
   CHECK(MetricValue(metrics, "documents_scanner_configured") == 0);
 }
 
+TEST_CASE("scans: what came before there was a scanner is scanned when there is one") {
+  DocumentsOnTheWire wire(GENERATE(from_range(sql::kBothEngines)), Scan::NOT_SCANNED);
+  metrics::Registry metrics;
+  const Document old = wire.MustUpload(wire.NewDossier(), 1, PdfWith(kEicar));
+  CHECK(StateOf(wire, old) == Scan::NOT_SCANNED);
+  FakeClamd clamd;
+  DocumentScan scan(&wire.db(), &wire.keys(), &wire.files(), &wire.clock(), &metrics,
+                    clamd.address());
+  REQUIRE(scan.Step().ok());
+  CHECK(StateOf(wire, old) == Scan::INFECTED);
+  // What it does not take stays as it is, and is not tried again and again.
+  const Document large = wire.MustUpload(wire.NewDossier(), 1, SamplePdf(6 << 20));
+  for (int i = 0; i < 3; ++i) REQUIRE(scan.Step().ok());
+  CHECK(StateOf(wire, large) == Scan::NOT_SCANNED);
+}
+
 TEST_CASE("scans: a scanner that never answers costs one scan's time") {
   const FakeClamd clamd;
   bool given = false;

@@ -137,6 +137,8 @@ inline constexpr ptrdiff_t kFilesSwept = 1000;
 inline constexpr absl::Duration kScanTimeout = absl::Seconds(30);
 inline constexpr absl::Duration kScanInterval = absl::Seconds(1);
 inline constexpr int kScansInARow = 16;
+// Files looked through at a turn after a start for what was not scanned.
+inline constexpr int kScansReopened = 1000;
 inline constexpr absl::Duration kScanClaim = absl::Minutes(2);
 inline constexpr absl::Duration kScanRetryDelay = absl::Seconds(15);
 
