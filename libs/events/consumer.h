@@ -34,7 +34,8 @@ struct ConsumerParts {
 // What fails and may succeed later is tried again with back-off, and what is behind it waits: lag
 // is what alerts (metric events_consumer_lag_seconds), and a transport that is not heard of
 // (events_consumer_heard_time_seconds). An unknown epoch, or more parked keys than may be, stop the
-// consumer (events_consumer_stopped).
+// consumer (events_consumer_stopped). Events that its transport has lost are said by
+// events_missing.
 class Consumer {
  public:
   virtual ~Consumer() = default;  // waits for the event at hand

@@ -33,6 +33,11 @@ absl::StatusOr<bool> Claim(sql::Transaction& tx, const Clock& clock, absl::strin
 
 }  // namespace
 
+absl::Time TimeOf(const Event& event) {
+  return absl::FromUnixMicros(
+      google::protobuf::util::TimeUtil::TimestampToMicroseconds(event.time()));
+}
+
 absl::Status RunHandler(sql::Transaction& tx, const Handler& handler, const Event& event) {
   if (!event.type().empty()) return handler(tx, event);
   return MakeError(absl::StatusCode::kDataLoss, "EVENT_UNREADABLE",
@@ -93,16 +98,22 @@ Delivery::Delivery(ConsumerParts parts) : parts_(std::move(parts)) {
   parked_ = metrics.GetCounter("events_parked_total",
                                "Events that could not be dealt with and parked their key.", labels);
   lag_seconds_ = metrics.GetGauge("events_consumer_lag_seconds",
-                                  "Age of the event at hand; 0 when there is none.", labels);
+                                  "Age of the oldest event at hand; 0 when there is none.", labels);
   heard_time_seconds_ =
       metrics.GetGauge("events_consumer_heard_time_seconds",
                        "When the feed last said something, seconds since 1970.", labels);
   stopped_ = metrics.GetGauge("events_consumer_stopped", "1: an operator is needed.", labels);
+  missing_ = metrics.GetGauge("events_missing",
+                              "1: events that came before others cannot be had any more.", labels);
   position_ = metrics.GetGauge("events_consumer_position", "Position in the feed.", labels);
 }
 
 void Delivery::Heard() {
   heard_time_seconds_.Set(absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch()));
+}
+
+void Delivery::SetOldest(absl::Time event_time) {
+  lag_seconds_.Set(absl::ToDoubleSeconds(parts_.clock->CivilNow() - event_time));
 }
 
 void Delivery::SetPosition(const Position& position) {
@@ -114,11 +125,6 @@ absl::Status Delivery::Deliver(const FollowResponse& response, SaveProgress save
   absl::Status status =
       ApplyEvent(*parts_.db, *parts_.clock, parts_.name, response, parts_.handler, save_progress);
   if (!status.ok()) status = Fail(response, status, save_progress);
-  // Of an event that failed, too: it grows for as long as the event keeps the others waiting.
-  lag_seconds_.Set(absl::ToDoubleSeconds(
-      parts_.clock->CivilNow() -
-      absl::FromUnixMicros(
-          google::protobuf::util::TimeUtil::TimestampToMicroseconds(event.time()))));
   SetStopped(ErrorReason(status) == kTooManyParked);
   if (!status.ok()) return status;
   applied_.Add();

@@ -34,6 +34,8 @@ using SaveProgress = absl::FunctionRef<absl::Status(sql::Transaction&)>;
 absl::Status SavePosition(sql::Transaction& tx, absl::string_view consumer,
                           const lgsp::events::v1::Position& position);
 
+absl::Time TimeOf(const lgsp::events::v1::Event& event);
+
 // The effect of an event. DATA_LOSS EVENT_UNREADABLE for what is no event at all (it has no type).
 absl::Status RunHandler(sql::Transaction& tx, const Handler& handler,
                         const lgsp::events::v1::Event& event);
@@ -60,9 +62,12 @@ class Delivery {
 
   // What the transport says of itself.
   void Heard();
+  // The time of the oldest event that is at hand, dealt with or not; also while it waits.
+  void SetOldest(absl::Time event_time);
   void NothingToDo() { lag_seconds_.Set(0); }
   void SetPosition(const lgsp::events::v1::Position& position);
   void SetStopped(bool stopped) { stopped_.Set(stopped ? 1 : 0); }
+  void SetMissing(bool missing) { missing_.Set(missing ? 1 : 0); }
 
   const std::string& name() const { return parts_.name; }
   sql::Database& db() const { return *parts_.db; }
@@ -76,7 +81,7 @@ class Delivery {
 
   const ConsumerParts parts_;
   metrics::Counter applied_, failed_, parked_;
-  metrics::Gauge lag_seconds_, heard_time_seconds_, stopped_, position_;
+  metrics::Gauge lag_seconds_, heard_time_seconds_, stopped_, missing_, position_;
   // Event id -> how often it failed for good: of those at hand.
   std::map<std::string, int> failures_;
 };

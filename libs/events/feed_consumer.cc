@@ -5,14 +5,34 @@
 #include "lgsp/events/v1/feed.grpc.pb.h"
 #include "libs/events/parked.h"
 #include "libs/log/log.h"
+#include "libs/rpc/channel.h"
 #include "libs/rpc/server.h"
 #include "libs/status/status.h"
 
 namespace lgsp::events {
+namespace {
+
+// Who asks keeps its partitions waiting for so long.
+constexpr absl::Duration kEpochTimeout = absl::Seconds(5);
+
+}  // namespace
 
 using lgsp::events::v1::Feed;
 using lgsp::events::v1::FollowRequest;
 using lgsp::events::v1::FollowResponse;
+
+absl::StatusOr<uint64_t> FeedEpoch(const std::shared_ptr<grpc::Channel>& channel) {
+  grpc::ClientContext context;
+  rpc::SetDeadline(context, kEpochTimeout);
+  const auto reader = Feed::NewStub(channel)->Follow(&context, FollowRequest());
+  FollowResponse response;
+  const bool answered = reader->Read(&response);
+  context.TryCancel();
+  const grpc::Status ended = reader->Finish();
+  if (answered) return response.position().epoch();
+  if (!ended.ok()) return rpc::FromGrpcStatus(ended);
+  return MakeError(absl::StatusCode::kUnavailable, "FEED_ENDED", "the feed said nothing");
+}
 
 FeedConsumer::FeedConsumer(ConsumerParts parts, std::shared_ptr<grpc::Channel> channel)
     : channel_(std::move(channel)), delivery_(std::move(parts)) {}
@@ -91,9 +111,12 @@ absl::Status FeedConsumer::Handle(const FollowResponse& response) {
     delivery_.NothingToDo();
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(delivery_.Deliver(response, [&](sql::Transaction& tx) {
+  const absl::Status delivered = delivery_.Deliver(response, [&](sql::Transaction& tx) {
     return SavePosition(tx, delivery_.name(), response.position());
-  }));
+  });
+  // Of an event that failed, too: it grows for as long as the event keeps the others waiting.
+  delivery_.SetOldest(TimeOf(response.event()));
+  RETURN_IF_ERROR(delivered);
   delivery_.SetPosition(response.position());
   return absl::OkStatus();
 }

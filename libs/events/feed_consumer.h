@@ -7,11 +7,15 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "libs/events/consumer.h"
 #include "libs/events/delivery.h"
 
 namespace lgsp::events {
+
+// The epoch of the feed behind `channel`. UNAVAILABLE, or what the feed refused with.
+absl::StatusOr<uint64_t> FeedEpoch(const std::shared_ptr<grpc::Channel>& channel);
 
 class FeedConsumer final : public Consumer {
  public:

@@ -79,8 +79,7 @@ class FeedService::Stream final : public grpc::ServerWriteReactor<FollowResponse
       : feed_(feed),
         context_(context),
         interest_(request, rpc::ContextOf(*context).caller),
-        after_(request.after()),
-        last_write_(absl::Now()) {}
+        after_(request.after()) {}
 
   void OnWriteDone(bool ok) override {
     bool read_on = false;
@@ -157,7 +156,8 @@ class FeedService::Stream final : public grpc::ServerWriteReactor<FollowResponse
   bool behind_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<FollowResponse> queue_ ABSL_GUARDED_BY(mutex_);
   FollowResponse current_ ABSL_GUARDED_BY(mutex_);
-  absl::Time last_write_ ABSL_GUARDED_BY(mutex_);
+  // The first thing a follower hears, at once, is where it stands.
+  absl::Time last_write_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
@@ -195,6 +195,23 @@ grpc::ServerWriteReactor<FollowResponse>* FeedService::Follow(grpc::CallbackServ
   followers_.Add(1);
   notified_ = true;
   return streams_.emplace_back(std::move(stream)).get();
+}
+
+grpc::ServerUnaryReactor* FeedService::RaiseEpoch(
+    grpc::CallbackServerContext* context, const lgsp::events::v1::RaiseEpochRequest* /*request*/,
+    lgsp::events::v1::RaiseEpochResponse* response) {
+  const auto raised = events::RaiseEpoch(*db_);
+  if (raised.ok()) {
+    *response->mutable_position() = *raised;
+    log::Warning("the feed has a new epoch: its consumers stop until they are rebuilt",
+                 {{"system", rpc::ContextOf(*context).caller.system()},
+                  {"position", static_cast<int64_t>(raised->n())}});
+    // Those who follow are told at once.
+    Notify();
+  }
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(rpc::ToGrpcStatus(raised.status()));
+  return reactor;
 }
 
 void FeedService::Remove(const Stream* stream) {

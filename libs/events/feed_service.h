@@ -49,6 +49,11 @@ class FeedService final : public lgsp::events::v1::Feed::CallbackService {
       grpc::CallbackServerContext* context,
       const lgsp::events::v1::FollowRequest* request) override;
 
+  // Rare enough to wait for the database on a thread of gRPC.
+  grpc::ServerUnaryReactor* RaiseEpoch(grpc::CallbackServerContext* context,
+                                       const lgsp::events::v1::RaiseEpochRequest* request,
+                                       lgsp::events::v1::RaiseEpochResponse* response) override;
+
  private:
   class Stream;
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "libs/events/fixture_test.h"
+#include "libs/rpc/channel.h"
 #include "libs/status/status.h"
 #include "libs/testing/metric_value.h"
 
@@ -82,6 +83,32 @@ TEST_CASE("a silent stream says that it lives, and where it is") {
     CHECK_FALSE(heard->has_event());
     CHECK(heard->position().n() == 2);
   }
+}
+
+TEST_CASE("who begins to follow hears at once where the feed is") {
+  Publisher publisher(kNoPolling);
+  const auto epoch = FeedEpoch(publisher.ChannelOf("insights"));
+  REQUIRE(epoch.ok());
+  CHECK(*epoch == static_cast<uint64_t>(publisher.epoch()));
+}
+
+TEST_CASE("a new epoch ends the streams of the old one") {
+  Publisher publisher(
+      {}, 0, "rules { caller: 'operator' service: 'lgsp.events.v1.Feed' methods: 'RaiseEpoch' }",
+      GENERATE(from_range(sql::kBothEngines)));
+  publisher.PublishMany("dossiers/a", 3);
+  Follower follower(publisher.ChannelOf("insights"));
+  CHECK(follower.Events(3) == Range("dossiers/a", 1, 3));
+  grpc::ClientContext context;
+  rpc::SetDeadline(context, sql::kPatience);
+  lgsp::events::v1::RaiseEpochResponse raised;
+  REQUIRE(lgsp::events::v1::Feed::NewStub(publisher.ChannelOf("operator"))
+              ->RaiseEpoch(&context, {}, &raised)
+              .ok());
+  CHECK(ErrorReason(follower.End()) == "FEED_EPOCH_UNKNOWN");
+  CHECK(static_cast<int64_t>(raised.position().epoch()) == publisher.epoch());
+  Follower again(publisher.ChannelOf("insights"));
+  CHECK(again.Events(3) == Range("dossiers/a", 1, 3));
 }
 
 TEST_CASE("a position that is not of this feed is refused") {

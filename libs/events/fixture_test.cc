@@ -238,8 +238,14 @@ RunningConsumer::RunningConsumer(Publisher& publisher, Inbox& inbox, Handler han
   ConsumerParts parts = {kConsumer, db == nullptr ? &*inbox.db : db, &publisher.clock(), &metrics_,
                          std::move(handler)};
   if (publisher.topic().has_value()) {
-    consumer_ =
-        std::make_unique<KafkaConsumer>(std::move(parts), *publisher.topic(), kGroup, kTestSession);
+    // As a process that has an address: a publisher that is stopped does not answer.
+    const auto channel = publisher.IsRunning() ? publisher.ChannelOf("insights") : nullptr;
+    const auto epoch = [channel]() -> absl::StatusOr<uint64_t> {
+      if (channel != nullptr) return FeedEpoch(channel);
+      return absl::UnavailableError("the publisher was stopped");
+    };
+    consumer_ = std::make_unique<KafkaConsumer>(std::move(parts), *publisher.topic(), kGroup, epoch,
+                                                kTestSession);
   } else {
     consumer_ = std::make_unique<FeedConsumer>(std::move(parts), publisher.ChannelOf("insights"));
   }

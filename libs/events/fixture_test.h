@@ -93,6 +93,7 @@ class Publisher {
   // As main of a service does it.
   void Start();
   void Stop();
+  bool IsRunning() const { return server_ != nullptr; }
 
   absl::Status Add(sql::Transaction& tx, const TestEvent& event) const;
   // In one transaction each; then Notify.

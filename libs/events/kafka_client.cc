@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "libs/config/config.h"
 #include "libs/log/log.h"
 #include "libs/status/status.h"
@@ -16,6 +18,7 @@ namespace {
 constexpr size_t kErrorText = 512;
 // How long an administrative call may take; it is tried again, and whoever stops waits for it.
 constexpr int kAdminTimeoutMs = 3'000;
+constexpr int kProbeTimeoutMs = 1'000;
 // How often it is asked for while it is being made.
 constexpr int kMetadataPauseMs = 50;
 constexpr int64_t kMillisecondsPerHour = 3'600'000;
@@ -87,6 +90,11 @@ bool HasTopic(const rd_kafka_metadata_t& metadata) {
                      [](const auto& partition) { return partition.leader >= 0; });
 }
 
+// A development machine has one broker, and no other can hold a copy.
+bool IsAlone(const KafkaTopic& topic, const rd_kafka_metadata_t& metadata) {
+  return metadata.broker_cnt == 1 && !absl::StrContains(topic.config.brokers(), ',');
+}
+
 // Asks for the topic; answers when the brokers have agreed.
 absl::Status CreateTopic(rd_kafka_t* client, const Topic& settings) {
   std::array<char, kErrorText> error = {};
@@ -97,6 +105,10 @@ absl::Status CreateTopic(rd_kafka_t* client, const Topic& settings) {
   if (topic == nullptr) return ConfigInvalid(error.data());
   const std::string retention = absl::StrCat(settings.retention_hours() * kMillisecondsPerHour);
   rd_kafka_NewTopic_set_config(topic.get(), "retention.ms", retention.c_str());
+  const std::string in_sync = absl::StrCat(settings.min_insync_replicas());
+  if (settings.min_insync_replicas() > 0) {
+    rd_kafka_NewTopic_set_config(topic.get(), "min.insync.replicas", in_sync.c_str());
+  }
   const std::unique_ptr<rd_kafka_queue_t, Deleter<&rd_kafka_queue_destroy>> answers(
       rd_kafka_queue_new(client));
   rd_kafka_NewTopic_t* topics[] = {topic.get()};
@@ -117,6 +129,14 @@ absl::Status CreateTopic(rd_kafka_t* client, const Topic& settings) {
     return KafkaError(code, "creating the topic");
   }
   return absl::OkStatus();
+}
+
+using PartitionList = std::unique_ptr<rd_kafka_topic_partition_list_t,
+                                      Deleter<&rd_kafka_topic_partition_list_destroy>>;
+PartitionList OnePartition(const std::string& topic, int32_t partition) {
+  PartitionList list(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
+  return list;
 }
 
 std::string Text(const void* data, size_t size) {
@@ -162,13 +182,39 @@ KafkaRecord RecordOf(const rd_kafka_message_s& message) {
 
 absl::Status PausePartition(rd_kafka_s* client, const std::string& topic, int32_t partition,
                             bool paused) {
-  const std::unique_ptr<rd_kafka_topic_partition_list_t,
-                        Deleter<&rd_kafka_topic_partition_list_destroy>>
-      list(rd_kafka_topic_partition_list_new(1));
-  rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
+  const PartitionList list = OnePartition(topic, partition);
   const rd_kafka_resp_err_t failed = paused ? rd_kafka_pause_partitions(client, list.get())
                                             : rd_kafka_resume_partitions(client, list.get());
   return failed == RD_KAFKA_RESP_ERR_NO_ERROR ? absl::OkStatus() : KafkaError(failed, "pausing");
+}
+
+absl::Status SeekToBeginning(rd_kafka_s* client, const std::string& topic, int32_t partition) {
+  const PartitionList list = OnePartition(topic, partition);
+  list->elems[0].offset = RD_KAFKA_OFFSET_BEGINNING;
+  rd_kafka_error_t* error = rd_kafka_seek_partitions(client, list.get(), kAdminTimeoutMs);
+  rd_kafka_resp_err_t failed = list->elems[0].err;
+  if (error != nullptr) failed = rd_kafka_error_code(error);
+  rd_kafka_error_destroy(error);
+  return failed == RD_KAFKA_RESP_ERR_NO_ERROR ? absl::OkStatus() : KafkaError(failed, "seeking");
+}
+
+absl::Time WrittenTime(const rd_kafka_message_s& message) {
+  rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+  const int64_t milliseconds = rd_kafka_message_timestamp(&message, &type);
+  return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? absl::Now()
+                                                  : absl::FromUnixMillis(milliseconds);
+}
+
+bool IsReachable(rd_kafka_s* client, const KafkaTopic& topic) {
+  int64_t low = 0, high = 0;
+  return rd_kafka_query_watermark_offsets(client, topic.topic.c_str(), 0, &low, &high,
+                                          kProbeTimeoutMs) == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+void WarnOfPlaintext(const KafkaTopic& topic) {
+  if (!topic.config.authority_file().empty()) return;
+  log::Warning("kafka: connections are not encrypted and brokers not authenticated: authority_file",
+               {{"topic", topic.topic}});
 }
 
 absl::Status KafkaError(int code, absl::string_view what) {
@@ -215,7 +261,12 @@ absl::StatusOr<KafkaClient> MakeKafkaClient(bool consumer, const KafkaTopic& top
 absl::Status EnsureTopic(rd_kafka_s* client, const KafkaTopic& topic) {
   ASSIGN_OR_RETURN(const MetadataPtr metadata, MetadataOf(client, topic.topic));
   if (HasTopic(*metadata)) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const Topic settings, SettingsOf(topic));
+  ASSIGN_OR_RETURN(Topic settings, SettingsOf(topic));
+  if (settings.replicas() > 1 && IsAlone(topic, *metadata)) {
+    settings.set_replicas(1);
+    settings.set_min_insync_replicas(1);
+    log::Warning("kafka: the only broker has the only copy of the topic", {{"topic", topic.topic}});
+  }
   RETURN_IF_ERROR(CreateTopic(client, settings));
   // Its partitions can be used a moment later.
   const std::unique_ptr<rd_kafka_queue_t, Deleter<&rd_kafka_queue_destroy>> nothing(

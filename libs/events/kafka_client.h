@@ -58,10 +58,23 @@ KafkaRecord RecordOf(const rd_kafka_message_s& message);
 absl::Status PausePartition(rd_kafka_s* client, const std::string& topic, int32_t partition,
                             bool paused);
 
+// Reads a partition that is assigned from its beginning. UNAVAILABLE KAFKA_FAILED.
+absl::Status SeekToBeginning(rd_kafka_s* client, const std::string& topic, int32_t partition);
+
+// When the record was written, as the brokers say.
+absl::Time WrittenTime(const rd_kafka_message_s& message);
+
+// Whether the leader of the first partition answers.
+bool IsReachable(rd_kafka_s* client, const KafkaTopic& topic);
+
+// Says in the log that connections are not encrypted, when they are not.
+void WarnOfPlaintext(const KafkaTopic& topic);
+
 // UNAVAILABLE KAFKA_FAILED with librdkafka's words for the error code and `what` failed.
 absl::Status KafkaError(int code, absl::string_view what);
 
-// Makes the topic when it is missing, as topics_file says. INVALID_ARGUMENT TOPIC_UNKNOWN (not in
+// Makes the topic when it is missing, as topics_file says; at a broker that is alone, by the
+// configuration and by its own word, with one replica. INVALID_ARGUMENT TOPIC_UNKNOWN (not in
 // that file) and those of config::Load; UNAVAILABLE KAFKA_FAILED.
 absl::Status EnsureTopic(rd_kafka_s* client, const KafkaTopic& topic);
 

@@ -3,16 +3,16 @@
 #include <librdkafka/rdkafka.h>
 
 #include <algorithm>
-#include <deque>
 #include <map>
-#include <optional>
 #include <thread>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "libs/events/delivery.h"
+#include "libs/events/kafka_partition.h"
 #include "libs/events/kafka_record.h"
 #include "libs/events/offsets.h"
 #include "libs/events/parked.h"
@@ -26,40 +26,28 @@ using lgsp::events::v1::FollowResponse;
 
 // How long to wait for a record before looking at what else there is to do.
 constexpr int kPollMs = 50;
-// How often the position is moved while events come, and how often the brokers are asked for a sign
-// of life while none do.
-constexpr absl::Duration kPositionInterval = absl::Milliseconds(200);
+// How often the brokers are asked for a sign of life.
 constexpr absl::Duration kProbeInterval = absl::Seconds(5);
-constexpr int kProbeTimeoutMs = 1000;
+// For how many session timeouts the position stands before what it waits for is missing: the
+// partitions of a process that died are read by another after one.
+constexpr double kGapSessions = 1.5;
 // How long a consumer that ends waits for the partitions it has asked for.
 constexpr absl::Duration kFirstAssignment = absl::Seconds(5);
-
-struct MessageDeleter {
-  void operator()(rd_kafka_message_t* message) const { rd_kafka_message_destroy(message); }
-};
-using Message = std::unique_ptr<rd_kafka_message_t, MessageDeleter>;
-
-// One partition of ours.
-struct Partition {
-  // The offset that comes next; nothing when that is not known.
-  std::optional<int64_t> next;
-  bool at_end = false;
-  // The record that failed and those that were on their way when the partition was paused.
-  std::deque<Message> held;
-  absl::Time retry_time;
-  absl::Duration backoff = kFirstBackoff;
-};
 
 }  // namespace
 
 // All of it but Start and the end is done by one thread, librdkafka's callbacks too.
 class KafkaConsumer::Impl {
  public:
-  Impl(ConsumerParts parts, KafkaTopic topic, std::string group, absl::Duration session_timeout)
+  Impl(ConsumerParts parts, KafkaTopic topic, std::string group, EpochSource epoch_source,
+       absl::Duration session_timeout)
       : topic_(std::move(topic)),
         group_(std::move(group)),
         session_timeout_(session_timeout),
-        delivery_(std::move(parts)) {}
+        delivery_(std::move(parts)),
+        progress_(&delivery_, std::move(epoch_source), kGapSessions * session_timeout) {
+    WarnOfPlaintext(topic_);
+  }
   ~Impl() {
     {
       absl::MutexLock lock(&mutex_);
@@ -77,19 +65,21 @@ class KafkaConsumer::Impl {
   void Disconnect();
   // Takes what comes, until something is wrong with the client or the feed, or the end.
   absl::Status Consume();
-  absl::Status Take(Message message);
-  absl::Status TakeRecord(Message message, Partition& partition);
+  absl::Status Take(KafkaMessage message);
+  void TakeEnd(KafkaPartition& partition);
+  absl::Status TakeRecord(KafkaMessage message, KafkaPartition& partition);
   // Deals with one record; how far that went.
-  absl::Status Deal(const rd_kafka_message_t& message, Partition& partition);
+  absl::Status Deal(const rd_kafka_message_t& message, KafkaPartition& partition);
+  // That the record was dealt with; else the partition is read from its beginning.
+  absl::Status CheckLast(const FollowResponse& response, const rd_kafka_message_t& message,
+                         KafkaPartition& partition);
   // That nothing is missing before the record.
   absl::Status CheckGap(const FollowResponse& response, const rd_kafka_message_t& message,
-                        const Partition& partition);
-  absl::Status CheckFeed(const FollowResponse& response);
-  void Hold(Message message, Partition& partition, const absl::Status& failure);
+                        const KafkaPartition& partition);
+  void Hold(KafkaMessage message, KafkaPartition& partition, const absl::Status& failure);
   absl::Status RetryHeld();
   void SetPaused(int32_t partition, bool paused);
-  absl::Status MovePosition();
-  void Probe();
+  void ShowLag();
   void Rebalance(rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* list);
   void Assign(rd_kafka_topic_partition_list_t* list);
   bool WaitOrStop(absl::Duration duration);
@@ -98,13 +88,12 @@ class KafkaConsumer::Impl {
   const std::string group_;
   const absl::Duration session_timeout_;
   Delivery delivery_;
+  KafkaProgress progress_;
   KafkaClient client_;
-  std::map<int32_t, Partition> partitions_;
+  KafkaPartitions partitions_;
   // This client has asked for partitions; it was given some.
   bool subscribed_ = false, assigned_ = false;
-  uint64_t epoch_ = 0;
-  bool position_behind_ = false;
-  absl::Time position_time_, probe_time_;
+  absl::Time probe_time_;
   // Until then nothing is begun: too much is parked.
   absl::Time stopped_until_ = absl::InfinitePast();
 
@@ -142,6 +131,7 @@ void KafkaConsumer::Impl::Run() {
 
 absl::Status KafkaConsumer::Impl::Connect() {
   subscribed_ = assigned_ = false;
+  RETURN_IF_ERROR(progress_.Begin());
   ASSIGN_OR_RETURN(client_, MakeKafkaClient(
                                 true, topic_, KafkaConsumerSettings(group_, session_timeout_),
                                 [](rd_kafka_conf_t* conf, void* /*opaque*/) {
@@ -171,7 +161,7 @@ void KafkaConsumer::Impl::Disconnect() {
   // first partitions (its issue 4312).
   const absl::Time deadline = absl::Now() + kFirstAssignment;
   while (subscribed_ && !assigned_ && absl::Now() < deadline) {
-    Message(rd_kafka_consumer_poll(client_.get(), kPollMs));
+    KafkaMessage(rd_kafka_consumer_poll(client_.get(), kPollMs));
   }
   // They belong to the client.
   partitions_.clear();
@@ -184,38 +174,35 @@ void KafkaConsumer::Impl::Disconnect() {
     rd_kafka_consumer_close(client_.get());
     client_.reset();
   }
-  (void)MovePosition();
+  (void)progress_.Move();
 }
 
 absl::Status KafkaConsumer::Impl::Consume() {
   while (!WaitOrStop(absl::ZeroDuration())) {
-    Message message(rd_kafka_consumer_poll(client_.get(), kPollMs));
+    KafkaMessage message(rd_kafka_consumer_poll(client_.get(), kPollMs));
     if (message != nullptr) RETURN_IF_ERROR(Take(std::move(message)));
     RETURN_IF_ERROR(RetryHeld());
-    const absl::Time now = absl::Now();
-    if (position_behind_ && now >= position_time_) {
-      const absl::Status moved = MovePosition();
-      if (!moved.ok()) log::Warning("position not moved", {{"status", moved}});
-    }
-    if (now >= probe_time_) Probe();
+    progress_.MoveWhenDue(partitions_);
+    ShowLag();
+    if (absl::Now() < probe_time_) continue;
+    probe_time_ = absl::Now() + kProbeInterval;
+    if (IsReachable(client_.get(), topic_)) delivery_.Heard();
   }
   return absl::OkStatus();
 }
 
-absl::Status KafkaConsumer::Impl::Take(Message message) {
+absl::Status KafkaConsumer::Impl::Take(KafkaMessage message) {
   const auto found = partitions_.find(message->partition);
   if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    // Of a partition that is another process's by now there is nothing to do.
+    // Else it is of another process's partition by now.
     return found == partitions_.end() ? absl::OkStatus()
                                       : TakeRecord(std::move(message), found->second);
   }
   if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
     delivery_.Heard();
-    if (found != partitions_.end()) found->second.at_end = found->second.held.empty();
-    if (std::all_of(partitions_.begin(), partitions_.end(),
-                    [](const auto& partition) { return partition.second.at_end; })) {
-      delivery_.NothingToDo();
-    }
+    if (found == partitions_.end()) return absl::OkStatus();
+    found->second.end_follows = true;
+    TakeEnd(found->second);
     return absl::OkStatus();
   }
   // librdkafka goes on by itself, but for this one.
@@ -224,9 +211,27 @@ absl::Status KafkaConsumer::Impl::Take(Message message) {
   return message->err == RD_KAFKA_RESP_ERR__FATAL ? failed : absl::OkStatus();
 }
 
-absl::Status KafkaConsumer::Impl::TakeRecord(Message message, Partition& partition) {
+void KafkaConsumer::Impl::TakeEnd(KafkaPartition& partition) {
+  if (!partition.end_follows || !partition.held.empty()) return;
+  partition.at_end = true;
+  partition.end_time = absl::Now();
+  partition.oldest = absl::InfiniteFuture();
+}
+
+void KafkaConsumer::Impl::ShowLag() {
+  if (partitions_.empty()) return;
+  absl::Time oldest = absl::InfiniteFuture();
+  for (const auto& [number, partition] : partitions_) oldest = std::min(oldest, partition.oldest);
+  if (oldest == absl::InfiniteFuture()) {
+    delivery_.NothingToDo();
+  } else {
+    delivery_.SetOldest(oldest);
+  }
+}
+
+absl::Status KafkaConsumer::Impl::TakeRecord(KafkaMessage message, KafkaPartition& partition) {
   delivery_.Heard();
-  partition.at_end = false;
+  partition.at_end = partition.end_follows = false;
   if (!partition.held.empty()) {
     partition.held.push_back(std::move(message));
     return absl::OkStatus();
@@ -238,59 +243,75 @@ absl::Status KafkaConsumer::Impl::TakeRecord(Message message, Partition& partiti
   return absl::OkStatus();
 }
 
-absl::Status KafkaConsumer::Impl::Deal(const rd_kafka_message_t& message, Partition& partition) {
+absl::Status KafkaConsumer::Impl::Deal(const rd_kafka_message_t& message,
+                                       KafkaPartition& partition) {
   const FollowResponse response = ResponseOf(RecordOf(message));
-  RETURN_IF_ERROR(CheckFeed(response));
-  RETURN_IF_ERROR(CheckGap(response, message, partition));
-  RETURN_IF_ERROR(delivery_.Deliver(response, [&](sql::Transaction& tx) {
+  partition.oldest = response.event().has_time() ? TimeOf(response.event()) : WrittenTime(message);
+  ASSIGN_OR_RETURN(const bool passed_by, progress_.IsOfAnotherEpoch(response));
+  const auto save_offset = [&](sql::Transaction& tx) {
     return SaveOffset(tx, delivery_.name(), topic_.topic, message.partition, message.offset + 1);
-  }));
+  };
+  if (passed_by) {
+    RETURN_IF_ERROR(delivery_.db().Run(save_offset));
+    partition.checks_last = false;
+  } else if (partition.checks_last && message.offset + 1 == partition.next) {
+    return CheckLast(response, message, partition);
+  } else {
+    RETURN_IF_ERROR(CheckGap(response, message, partition));
+    RETURN_IF_ERROR(delivery_.Deliver(response, save_offset));
+    partition.checks_last = false;
+  }
   partition.next = message.offset + 1;
-  position_behind_ = true;
+  progress_.SetBehind();
   return absl::OkStatus();
 }
 
-absl::Status KafkaConsumer::Impl::CheckFeed(const FollowResponse& response) {
-  const uint64_t epoch = response.position().epoch();
-  if (epoch == epoch_ || !response.has_position()) return absl::OkStatus();
-  RETURN_IF_ERROR(delivery_.db().Run(
-      [&](sql::Transaction& tx) { return CheckEpoch(tx, delivery_.name(), epoch); }));
-  epoch_ = epoch;
-  return absl::OkStatus();
+absl::Status KafkaConsumer::Impl::CheckLast(const FollowResponse& response,
+                                            const rd_kafka_message_t& message,
+                                            KafkaPartition& partition) {
+  bool known = false;
+  RETURN_IF_ERROR(delivery_.db().Read([&](sql::Transaction& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(known, WasDealtWith(tx, delivery_.name(), response.event()));
+    return absl::OkStatus();
+  }));
+  partition.checks_last = false;
+  if (known) return absl::OkStatus();
+  // The topic was lost and made again, or a broker lost the end of the partition. What is known of
+  // what is there now is dropped by the inbox.
+  log::Warning("partition is not the one that was read: reading all of it",
+               {{"consumer", delivery_.name()}, {"partition", message.partition}});
+  partition = KafkaPartition();
+  return SeekToBeginning(client_.get(), topic_.topic, message.partition);
 }
 
 absl::Status KafkaConsumer::Impl::CheckGap(const FollowResponse& response,
                                            const rd_kafka_message_t& message,
-                                           const Partition& partition) {
+                                           const KafkaPartition& partition) {
   if (partition.next == message.offset || !response.has_position()) return absl::OkStatus();
-  RETURN_IF_ERROR(MovePosition());
-  bool missing = false;
-  RETURN_IF_ERROR(delivery_.db().Read([&](sql::Transaction& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(const auto position, ConsumerPosition(tx, delivery_.name()));
-    missing = position.n() + 1 < response.position().n();
-    return absl::OkStatus();
-  }));
-  if (!missing) return absl::OkStatus();
-  const absl::Status status =
-      MakeError(absl::StatusCode::kUnavailable, "KAFKA_EVENTS_MISSING",
-                "the topic does not have all events any more: get them from the feed",
-                {{"consumer", delivery_.name()}});
-  log::Warning("waiting for what came before",
-               {{"consumer", delivery_.name()},
-                {"partition", message.partition},
-                {"position", static_cast<int64_t>(response.position().n())},
-                {"status", status}});
-  return status;
+  const absl::Status status = progress_.CheckEarlier(response);
+  if (ErrorReason(status) != kEventsMissing || message.offset != 0) return status;
+  // Of this partition nothing was cut off. What is missing is what another one keeps waiting.
+  const bool explained = std::any_of(partitions_.begin(), partitions_.end(), [](const auto& other) {
+    return !other.second.held.empty() && !other.second.awaits_earlier;
+  });
+  return explained ? absl::OkStatus() : status;
 }
 
-void KafkaConsumer::Impl::Hold(Message message, Partition& partition, const absl::Status& failure) {
+void KafkaConsumer::Impl::Hold(KafkaMessage message, KafkaPartition& partition,
+                               const absl::Status& failure) {
+  const bool awaits = ErrorReason(failure) == kEventsMissing;
+  if (awaits && !std::exchange(partition.awaits_earlier, awaits)) {
+    log::Info("waiting for what came before",
+              {{"consumer", delivery_.name()}, {"partition", message->partition}});
+  }
   if (ErrorReason(failure) == kTooManyParked) stopped_until_ = absl::Now() + kStoppedPause;
-  const int32_t number = message->partition;
+  // From now on it gets no more than what was on its way, which kKafkaFetchedKilobytes bounds.
+  SetPaused(message->partition, true);
   partition.held.push_front(std::move(message));
   partition.retry_time = std::max(absl::Now() + partition.backoff, stopped_until_);
-  partition.backoff = std::min(partition.backoff * 2, kLongestBackoff);
-  // From now on it gets no more than what was on its way, which kKafkaFetchedKilobytes bounds.
-  SetPaused(number, true);
+  partition.awaits_earlier = awaits;
+  // What another partition or process brings may be there in a moment.
+  if (!awaits) partition.backoff = std::min(2 * partition.backoff, kLongestBackoff);
 }
 
 absl::Status KafkaConsumer::Impl::RetryHeld() {
@@ -299,7 +320,7 @@ absl::Status KafkaConsumer::Impl::RetryHeld() {
       continue;
     }
     while (!partition.held.empty()) {
-      Message message = std::move(partition.held.front());
+      KafkaMessage message = std::move(partition.held.front());
       partition.held.pop_front();
       const absl::Status status = Deal(*message, partition);
       if (ErrorReason(status) == kEpochUnknown) return status;
@@ -308,8 +329,11 @@ absl::Status KafkaConsumer::Impl::RetryHeld() {
         break;
       }
       partition.backoff = kFirstBackoff;
+      partition.awaits_earlier = false;
     }
-    if (partition.held.empty()) SetPaused(number, false);
+    if (!partition.held.empty()) continue;
+    SetPaused(number, false);
+    TakeEnd(partition);
   }
   return absl::OkStatus();
 }
@@ -319,29 +343,10 @@ void KafkaConsumer::Impl::SetPaused(int32_t partition, bool paused) {
   if (!done.ok()) log::Warning("partition not paused or resumed", {{"status", done}});
 }
 
-absl::Status KafkaConsumer::Impl::MovePosition() {
-  position_behind_ = false;
-  position_time_ = absl::Now() + kPositionInterval;
-  return delivery_.db().Run([&](sql::Transaction& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(const auto position, AdvancePosition(tx, delivery_.name()));
-    delivery_.SetPosition(position);
-    return absl::OkStatus();
-  });
-}
-
-void KafkaConsumer::Impl::Probe() {
-  probe_time_ = absl::Now() + kProbeInterval;
-  int64_t low = 0, high = 0;
-  if (rd_kafka_query_watermark_offsets(client_.get(), topic_.topic.c_str(), 0, &low, &high,
-                                       kProbeTimeoutMs) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    delivery_.Heard();
-  }
-}
-
 void KafkaConsumer::Impl::Rebalance(rd_kafka_resp_err_t what,
                                     rd_kafka_topic_partition_list_t* list) {
-  rd_kafka_error_t* failed = nullptr;
   assigned_ = true;
+  rd_kafka_error_t* failed = nullptr;
   if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     Assign(list);
     failed = rd_kafka_incremental_assign(client_.get(), list);
@@ -371,20 +376,22 @@ void KafkaConsumer::Impl::Assign(rd_kafka_topic_partition_list_t* list) {
   if (!read.ok()) log::Warning("offsets not read", {{"status", read}});
   for (int i = 0; i < list->cnt; ++i) {
     rd_kafka_topic_partition_t& one = list->elems[i];
-    Partition& partition = partitions_[one.partition];
-    partition = Partition();
-    // Without them it begins where the topic does, and looks whether something is missing.
-    if (!read.ok()) continue;
+    KafkaPartition& partition = partitions_[one.partition];
+    partition = KafkaPartition();
+    // Without one it begins where the topic does, and looks whether something is missing.
+    one.offset = RD_KAFKA_OFFSET_BEGINNING;
     const auto found = offsets.find(one.partition);
-    partition.next = found == offsets.end() ? 0 : found->second;
-    one.offset = *partition.next;
+    if (found == offsets.end() || found->second == 0) continue;
+    partition.next = found->second;
+    partition.checks_last = true;
+    one.offset = found->second - 1;
   }
 }
 
 KafkaConsumer::KafkaConsumer(ConsumerParts parts, KafkaTopic topic, std::string group,
-                             absl::Duration session_timeout)
+                             EpochSource epoch_source, absl::Duration session_timeout)
     : impl_(std::make_unique<Impl>(std::move(parts), std::move(topic), std::move(group),
-                                   session_timeout)) {}
+                                   std::move(epoch_source), session_timeout)) {}
 
 KafkaConsumer::~KafkaConsumer() = default;
 

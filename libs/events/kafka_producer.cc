@@ -6,7 +6,6 @@
 #include <array>
 #include <utility>
 
-#include "google/protobuf/util/time_util.h"
 #include "libs/events/delivery.h"
 #include "libs/events/kafka_record.h"
 #include "libs/events/outbox.h"
@@ -16,7 +15,6 @@
 namespace lgsp::events {
 namespace {
 
-using google::protobuf::util::TimeUtil;
 using lgsp::events::v1::FollowResponse;
 using lgsp::events::v1::Position;
 
@@ -36,10 +34,6 @@ const KafkaSettings& ProducerSettings() {
       {"queue.buffering.max.kbytes", "65536"},
   };
   return settings;
-}
-
-absl::Time TimeOf(const FollowResponse& response) {
-  return absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(response.event().time()));
 }
 
 absl::Status Send(rd_kafka_t* client, const std::string& topic, const FollowResponse& response) {
@@ -76,6 +70,7 @@ KafkaProducer::KafkaProducer(sql::Database* db, const Clock* clock, metrics::Reg
           "Age of the oldest event that Kafka has not acknowledged; 0 when it has all.")),
       leads_(metrics->GetGauge("events_producer_leads",
                                "1: this process produces to Kafka; 0: another one does.")) {
+  WarnOfPlaintext(topic_);
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -159,9 +154,23 @@ absl::Status KafkaProducer::Produce() {
 }
 
 absl::StatusOr<bool> KafkaProducer::TakeTurn(int64_t* n) {
-  bool leads = false;
+  const absl::Time now = clock_->SecurityNow();
+  bool leads = false, settled = false;
+  // A look costs no commit.
+  RETURN_IF_ERROR(db_->Read([&](sql::Transaction& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(const sql::Result found,
+                     tx.Execute("SELECT n, owner, lease_until FROM feed_production "
+                                "WHERE topic = :topic",
+                                {{"topic", topic_.topic}}));
+    if (found.rows.empty()) return absl::OkStatus();
+    const sql::Row& row = found.rows[0];
+    leads = row.Text(1) == owner_;
+    settled = row.Time(2) >= now + (leads ? kProductionLease / 2 : absl::ZeroDuration());
+    *n = row.Int(0);
+    return absl::OkStatus();
+  }));
+  if (settled) return leads;
   RETURN_IF_ERROR(db_->Run([&](sql::Transaction& tx) -> absl::Status {
-    const absl::Time now = clock_->SecurityNow();
     ASSIGN_OR_RETURN(
         const sql::Result taken,
         tx.Execute("INSERT INTO feed_production (topic, n, owner, lease_until) VALUES (:topic, 0, "
@@ -212,7 +221,8 @@ absl::StatusOr<std::vector<FollowResponse>> KafkaProducer::ReadBehind(int64_t af
 absl::Status KafkaProducer::ShowLag(int64_t after) {
   ASSIGN_OR_RETURN(const std::vector<FollowResponse> oldest, ReadBehind(after, 1));
   lag_seconds_.Set(
-      oldest.empty() ? 0 : absl::ToDoubleSeconds(clock_->CivilNow() - TimeOf(oldest.front())));
+      oldest.empty() ? 0
+                     : absl::ToDoubleSeconds(clock_->CivilNow() - TimeOf(oldest.front().event())));
   return absl::OkStatus();
 }
 
@@ -225,7 +235,7 @@ absl::StatusOr<int64_t> KafkaProducer::ProduceBatch(int64_t after) {
   for (const FollowResponse& response : batch) {
     RETURN_IF_ERROR(Send(client_.get(), topic_.topic, response));
   }
-  RETURN_IF_ERROR(AwaitAcknowledgements(after, TimeOf(batch.front())));
+  RETURN_IF_ERROR(AwaitAcknowledgements(after, TimeOf(batch.front().event())));
   const auto n = static_cast<int64_t>(batch.back().position().n());
   RETURN_IF_ERROR(SaveProduced(n));
   produced_.Add(static_cast<double>(batch.size()));

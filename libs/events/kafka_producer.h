@@ -26,7 +26,8 @@ namespace lgsp::events {
 
 // Events that are on their way at once.
 inline constexpr int kProductionBatch = 500;
-// How long the others leave it to the process that produced last.
+// How long the others leave it to the process that produced last, which renews it when half is
+// over.
 inline constexpr absl::Duration kProductionLease = absl::Seconds(5);
 // How often the feed is looked at when nobody says Notify.
 inline constexpr absl::Duration kProductionPause = absl::Milliseconds(200);

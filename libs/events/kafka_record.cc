@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "google/protobuf/util/time_util.h"
 #include "libs/events/outbox.h"
+#include "libs/keys/digest.h"
 #include "libs/sql/statement_text.h"
 
 namespace lgsp::events {
@@ -42,8 +43,10 @@ bool Read(const std::map<std::string, std::string>& headers, const KafkaRecord& 
   int64_t revision = 0;
   uint64_t epoch = 0, n = 0;
   if (text("ce_specversion") != kSpecVersion || text("content-type") != kContentType ||
-      event->id().empty() || event->source().empty() || event->type().empty() ||
-      event->subject() != record.key || !absl::SimpleAtoi(text("ce_revision"), &revision) ||
+      event->id().empty() || event->id().size() > kMaxEventIdBytes ||
+      event->source().size() > kMaxSourceBytes || event->subject().size() > kMaxSubjectBytes ||
+      event->source().empty() || event->type().empty() || event->subject() != record.key ||
+      !absl::SimpleAtoi(text("ce_revision"), &revision) ||
       !absl::SimpleAtoi(text("ce_feedepoch"), &epoch) ||
       !absl::SimpleAtoi(text("ce_feedposition"), &n) || epoch == 0 || n == 0 ||
       !TimeUtil::FromString(text("ce_time"), event->mutable_time())) {
@@ -55,13 +58,21 @@ bool Read(const std::map<std::string, std::string>& headers, const KafkaRecord& 
   return true;
 }
 
+// The key as text that a database can have as a key, and no other key has the same.
+std::string KeyText(const std::string& key) {
+  std::string text = absl::CEscape(key);
+  if (text.size() <= kMaxSubjectBytes) return text;
+  const std::string hash = absl::StrCat("~", keys::Hex(keys::Sha256(key)));
+  return absl::StrCat(text.substr(0, kMaxSubjectBytes - hash.size()), hash);
+}
+
 // Of a record that is none of ours nothing is trusted, its length neither.
 FollowResponse Unreadable(const KafkaRecord& record) {
   FollowResponse response;
   Event* event = response.mutable_event();
   event->set_id(record.place);
   event->set_source(absl::StrCat("//", record.place.substr(0, record.place.find('/'))));
-  event->set_subject(absl::CEscape(record.key.substr(0, kMaxEventBytes)));
+  event->set_subject(KeyText(record.key));
   event->set_data(absl::CEscape(record.value.substr(0, kMaxEventBytes / 4)));
   return response;
 }
@@ -93,8 +104,10 @@ KafkaHeaders HeadersOf(const FollowResponse& response) {
 FollowResponse ResponseOf(const KafkaRecord& record) {
   std::map<std::string, std::string> headers;
   bool is_text = sql::IsText(record.value) && record.value.size() <= kMaxEventBytes;
+  size_t header_bytes = 0;
   for (const auto& [name, value] : record.headers) {
-    is_text = is_text && sql::IsText(value);
+    header_bytes += value.size();
+    is_text = is_text && sql::IsText(value) && header_bytes <= kMaxEventBytes;
     // A header that is there twice means what nobody knows.
     is_text = headers.emplace(name, value).second && is_text;
   }

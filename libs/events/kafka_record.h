@@ -26,8 +26,8 @@ struct KafkaRecord {
 };
 
 // The event of a record. One that is no event of ours (a header missing or not what it should be)
-// becomes an event without type, with its place as id and its key as subject, so that it can be
-// parked.
+// becomes an event without type, with its place as id and its key as subject (what is too long for
+// a database's key as its beginning and a hash), so that it can be parked.
 lgsp::events::v1::FollowResponse ResponseOf(const KafkaRecord& record);
 
 }  // namespace lgsp::events

@@ -92,7 +92,16 @@ TEST_CASE("record: what is no event of ours can be parked, and says where it was
       broken("ce_revision", "x"),
       broken("ce_feedepoch", "0"),
       broken("ce_feedposition", ""),
-      broken("ce_feedposition", "-1")};
+      broken("ce_feedposition", "-1"),
+      broken("ce_id", std::string(kMaxEventIdBytes + 1, 'i')),
+      broken("ce_source", std::string(kMaxSourceBytes + 1, 's')),
+      broken("ce_audience", std::string(kMaxEventBytes + 1, 'a'))};
+  KafkaRecord long_key = RecordOf(Sample());
+  long_key.key = std::string(kMaxSubjectBytes + 1, 'k');
+  for (auto& [name, value] : long_key.headers) {
+    if (name == "ce_subject") value = long_key.key;
+  }
+  records.push_back(long_key);
   KafkaRecord doubled = RecordOf(Sample());
   doubled.headers.emplace_back("ce_id", "another");
   records.push_back(doubled);
@@ -111,6 +120,20 @@ TEST_CASE("record: what is no event of ours can be parked, and says where it was
     CHECK_FALSE(absl::StrContains(response.event().data(), '\0'));
     CHECK(response.ByteSizeLong() < 2 * kMaxEventBytes);
   }
+}
+
+TEST_CASE("record: a key of any length and content is one of a database, and no other's") {
+  const auto subject = [](const std::string& key) {
+    return ResponseOf({key, "", {}, "t/0/1"}).event().subject();
+  };
+  CHECK(subject("short") == "short");
+  CHECK(subject(std::string(kMaxSubjectBytes, 'k')) == std::string(kMaxSubjectBytes, 'k'));
+  const std::string long_key(200'000, 'k'), binary(kMaxSubjectBytes, '\xff');
+  for (const std::string& key : {long_key, long_key + "k", binary, binary + "\xff"}) {
+    CHECK(subject(key).size() == kMaxSubjectBytes);
+  }
+  CHECK(subject(long_key) != subject(long_key + "k"));
+  CHECK(subject(binary) != subject(binary + "\xff"));
 }
 
 }  // namespace

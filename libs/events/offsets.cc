@@ -37,38 +37,48 @@ absl::Status SaveOffset(sql::Transaction& tx, absl::string_view consumer, absl::
       .status();
 }
 
-absl::Status CheckEpoch(sql::Transaction& tx, absl::string_view consumer, uint64_t epoch) {
+absl::StatusOr<uint64_t> KeepEpoch(sql::Transaction& tx, absl::string_view consumer,
+                                   uint64_t epoch) {
   ASSIGN_OR_RETURN(Position position, ConsumerPosition(tx, consumer));
-  if (position.epoch() == epoch) return absl::OkStatus();
-  if (position.epoch() == 0) {
+  if (position.epoch() == 0 && epoch != 0) {
     position.set_epoch(epoch);
-    return SavePosition(tx, consumer, position);
+    RETURN_IF_ERROR(SavePosition(tx, consumer, position));
   }
-  return MakeError(absl::StatusCode::kFailedPrecondition, kEpochUnknown,
-                   "the events are of another feed: it was restored or replaced");
+  return position.epoch();
 }
 
-absl::StatusOr<Position> AdvancePosition(sql::Transaction& tx, absl::string_view consumer) {
-  ASSIGN_OR_RETURN(Position position, ConsumerPosition(tx, consumer));
-  const uint64_t before = position.n();
-  for (bool more = true; more;) {
-    ASSIGN_OR_RETURN(const sql::Result found,
-                     tx.Execute("SELECT n FROM inbox WHERE consumer = :consumer AND n > :n "
-                                "ORDER BY n LIMIT :limit",
-                                {{"consumer", consumer},
-                                 {"n", static_cast<int64_t>(position.n())},
-                                 {"limit", kAdvanceStep}}));
+absl::StatusOr<bool> WasDealtWith(sql::Transaction& tx, absl::string_view consumer,
+                                  const lgsp::events::v1::Event& event) {
+  ASSIGN_OR_RETURN(
+      const sql::Result found,
+      tx.Execute("SELECT n FROM inbox WHERE consumer = :consumer AND source = :source AND "
+                 "event_id = :id",
+                 {{"consumer", consumer}, {"source", event.source()}, {"id", event.id()}}));
+  return !found.rows.empty();
+}
+
+absl::StatusOr<Advance> AdvancePosition(sql::Transaction& tx, absl::string_view consumer) {
+  Advance advance;
+  ASSIGN_OR_RETURN(advance.position, ConsumerPosition(tx, consumer));
+  const uint64_t before = advance.position.n();
+  uint64_t n = before;
+  for (bool more = true; more && !advance.hole;) {
+    ASSIGN_OR_RETURN(
+        const sql::Result found,
+        tx.Execute(
+            "SELECT n FROM inbox WHERE consumer = :consumer AND n > :n "
+            "ORDER BY n LIMIT :limit",
+            {{"consumer", consumer}, {"n", static_cast<int64_t>(n)}, {"limit", kAdvanceStep}}));
     more = found.rows.size() == kAdvanceStep;
     for (const sql::Row& row : found.rows) {
-      if (static_cast<uint64_t>(row.Int(0)) != position.n() + 1) {
-        more = false;
-        break;
-      }
-      position.set_n(position.n() + 1);
+      advance.hole = static_cast<uint64_t>(row.Int(0)) != n + 1;
+      if (advance.hole) break;
+      ++n;
     }
   }
-  if (position.n() > before) RETURN_IF_ERROR(SavePosition(tx, consumer, position));
-  return position;
+  advance.position.set_n(n);
+  if (n > before) RETURN_IF_ERROR(SavePosition(tx, consumer, advance.position));
+  return advance;
 }
 
 }  // namespace lgsp::events

@@ -18,13 +18,21 @@ absl::StatusOr<std::map<int32_t, int64_t>> ReadOffsets(sql::Transaction& tx,
 absl::Status SaveOffset(sql::Transaction& tx, absl::string_view consumer, absl::string_view topic,
                         int32_t partition, int64_t next);
 
-// Refuses the epoch of a feed that is not the one the consumer follows: FAILED_PRECONDITION
-// FEED_EPOCH_UNKNOWN. The first one is kept.
-absl::Status CheckEpoch(sql::Transaction& tx, absl::string_view consumer, uint64_t epoch);
+// The epoch that the consumer follows; `epoch` is kept when it has none yet.
+absl::StatusOr<uint64_t> KeepEpoch(sql::Transaction& tx, absl::string_view consumer,
+                                   uint64_t epoch);
 
+// Whether the event is in the consumer's inbox.
+absl::StatusOr<bool> WasDealtWith(sql::Transaction& tx, absl::string_view consumer,
+                                  const lgsp::events::v1::Event& event);
+
+struct Advance {
+  lgsp::events::v1::Position position;
+  // The event behind the position has not come, later ones have.
+  bool hole = false;
+};
 // Events come from several partitions, in no order among them: moves the consumer's position as far
 // as nothing is missing, and answers it.
-absl::StatusOr<lgsp::events::v1::Position> AdvancePosition(sql::Transaction& tx,
-                                                           absl::string_view consumer);
+absl::StatusOr<Advance> AdvancePosition(sql::Transaction& tx, absl::string_view consumer);
 
 }  // namespace lgsp::events

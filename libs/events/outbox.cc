@@ -8,6 +8,17 @@
 #include "libs/status/status.h"
 
 namespace lgsp::events {
+namespace {
+
+// 48 random bits beneath a 1: two databases never share an epoch by chance, it is never 0, and JSON
+// numbers hold it.
+int64_t NewEpoch() {
+  int64_t epoch = 1;
+  for (const char c : keys::RandomBytes(6)) epoch = (epoch << 8) | static_cast<unsigned char>(c);
+  return epoch;
+}
+
+}  // namespace
 
 using lgsp::events::v1::FollowResponse;
 using lgsp::events::v1::Position;
@@ -15,9 +26,9 @@ using lgsp::events::v1::Position;
 absl::Status Outbox::Add(sql::Transaction& tx, const NewEvent& event) const {
   std::string payload;
   if (!google::protobuf::util::MessageToJsonString(*event.data, &payload).ok() ||
-      payload.size() > kMaxEventBytes) {
+      payload.size() > kMaxEventBytes || event.subject.size() > kMaxSubjectBytes) {
     return MakeError(absl::StatusCode::kInvalidArgument, "EVENT_INVALID",
-                     "the event is too large or has no JSON form",
+                     "the event or its subject is too large, or it has no JSON form",
                      {{"type", event.data->GetDescriptor()->full_name()}});
   }
   const bool sequenced = engine_ == sql::Database::Engine::kPostgres;
@@ -58,10 +69,7 @@ absl::StatusOr<Position> LastPosition(sql::Transaction& tx) {
 }
 
 absl::Status EnsureEpoch(sql::Database& db) {
-  // 48 random bits beneath a 1: two databases never share an epoch by chance, it is never 0, and
-  // JSON numbers hold it.
-  int64_t epoch = 1;
-  for (const char c : keys::RandomBytes(6)) epoch = (epoch << 8) | static_cast<unsigned char>(c);
+  const int64_t epoch = NewEpoch();
   return db.Run([&](sql::Transaction& tx) {
     return tx
         .Execute(
@@ -69,6 +77,21 @@ absl::Status EnsureEpoch(sql::Database& db) {
             {{"epoch", epoch}})
         .status();
   });
+}
+
+absl::StatusOr<Position> RaiseEpoch(sql::Database& db) {
+  const int64_t epoch = NewEpoch();
+  Position position;
+  RETURN_IF_ERROR(db.Run([&](sql::Transaction& tx) -> absl::Status {
+    RETURN_IF_ERROR(
+        tx.Execute("UPDATE feed_epoch SET epoch = :epoch", {{"epoch", epoch}}).status());
+    // Who produces at this moment produces the old epoch: its turn is over.
+    RETURN_IF_ERROR(
+        tx.Execute("UPDATE feed_production SET n = 0, owner = '', lease_until = 0").status());
+    ASSIGN_OR_RETURN(position, LastPosition(tx));
+    return absl::OkStatus();
+  }));
+  return position;
 }
 
 absl::StatusOr<std::vector<FollowResponse>> ReadFeed(sql::Transaction& tx, absl::string_view source,

@@ -32,6 +32,11 @@ struct NewEvent {
 // consists of.
 inline constexpr size_t kMaxEventBytes = 64 << 10;
 
+// Ids and keys are parts of keys in the databases of consumers, which have limits of their own.
+inline constexpr size_t kMaxEventIdBytes = 128;
+inline constexpr size_t kMaxSourceBytes = 256;
+inline constexpr size_t kMaxSubjectBytes = 512;
+
 // The only way to publish. Thread-safe, without state.
 class Outbox {
  public:
@@ -40,7 +45,7 @@ class Outbox {
   Outbox(const Clock* clock, sql::Database::Engine engine) : clock_(clock), engine_(engine) {}
 
   // ALREADY_EXISTS when the aggregate has an event of this revision; INVALID_ARGUMENT EVENT_INVALID
-  // when it is too large or has no JSON form.
+  // when it or its subject is too large or it has no JSON form.
   absl::Status Add(sql::Transaction& tx, const NewEvent& event) const;
 
  private:
@@ -50,6 +55,9 @@ class Outbox {
 
 // Makes the epoch of this database, unless it has one.
 absl::Status EnsureEpoch(sql::Database& db);
+// Makes another epoch after a restore, and has the whole feed produced again to every topic; the
+// position of the last event.
+absl::StatusOr<lgsp::events::v1::Position> RaiseEpoch(sql::Database& db);
 // The position of the last event; n is 0 when there is none, epoch 0 when none was made.
 absl::StatusOr<lgsp::events::v1::Position> LastPosition(sql::Transaction& tx);
 

@@ -253,6 +253,12 @@ absl::Status ParkedService::Discard(const rpc::CallContext& call,
                            "the first event of the key is another one: look again",
                            {{"key", command.key}});
         }
+        if (request.whole_key() && events != request.events()) {
+          return MakeError(absl::StatusCode::kFailedPrecondition, "PARKED_EVENTS_CHANGED",
+                           absl::StrCat("the key has ", events, " events, not ", request.events(),
+                                        ": look again"),
+                           {{"key", command.key}});
+        }
         response.set_discarded(request.whole_key() ? events : 1);
         ASSIGN_OR_RETURN(const int64_t remaining,
                          RemoveParked(tx, command.consumer, command.key, response.discarded()));

@@ -84,12 +84,14 @@ class Operated {
     request.set_operator_id(by);
     return Call(&ParkedStub::ReplayParkedKey, request);
   }
-  absl::StatusOr<DiscardParkedKeyResponse> Discard(const std::string& first, bool whole_key) {
+  absl::StatusOr<DiscardParkedKeyResponse> Discard(const std::string& first,
+                                                   int64_t whole_key_of = 0) {
     DiscardParkedKeyRequest request;
     request.set_consumer(kConsumer);
     request.set_key("dossiers/a");
     request.set_first_event_id(first);
-    request.set_whole_key(whole_key);
+    request.set_whole_key(whole_key_of > 0);
+    request.set_events(whole_key_of);
     request.set_operator_id("nguyen.an");
     return Call(&ParkedStub::DiscardParkedKey, request);
   }
@@ -200,17 +202,17 @@ TEST_CASE("parked: discard takes the first event the operator saw, or the whole 
   publisher.PublishMany("dossiers/a", 5);
   REQUIRE(Eventually([&] { return service.inbox.Position(kConsumer).n() == 5; }));
   const std::string first = service.List().keys(0).first_event_id();
-  auto discarded = service.Discard(first, false);
+  auto discarded = service.Discard(first);
   REQUIRE(discarded.ok());
   CHECK(discarded->discarded() == 1);
   CHECK(discarded->remaining() == 3);
   // The same command again, as after an answer that was lost, takes nothing more.
-  const absl::Status again = service.Discard(first, false).status();
+  const absl::Status again = service.Discard(first).status();
   CHECK(absl::IsFailedPrecondition(again));
   CHECK(ErrorReason(again) == "PARKED_EVENT_NOT_FIRST");
   service.fails_from = 4;
   CHECK(service.Replay()->applied() == 1);
-  discarded = service.Discard(service.List().keys(0).first_event_id(), true);
+  discarded = service.Discard(service.List().keys(0).first_event_id(), 2);
   REQUIRE(discarded.ok());
   CHECK(discarded->discarded() == 2);
   CHECK(discarded->remaining() == 0);
@@ -221,6 +223,27 @@ TEST_CASE("parked: discard takes the first event the operator saw, or the whole 
         std::vector<std::string>{"DISCARD 1 OK services/operator nguyen.an",
                                  "REPLAY 1 FAILED_PRECONDITION WRONG services/operator nguyen.an",
                                  "DISCARD 2 OK services/operator nguyen.an"});
+}
+
+TEST_CASE("parked: events that joined since the operator looked are not discarded unseen") {
+  Publisher publisher({}, 0, kCalls);
+  Operated service(publisher, GENERATE(from_range(kBothEngines)), 1);
+  const RunningConsumer consumer(publisher, service.inbox, service.handler());
+  publisher.PublishMany("dossiers/a", 3);
+  REQUIRE(Eventually([&] { return service.inbox.Position(kConsumer).n() == 3; }));
+  const ParkedKey seen = service.List().keys(0);
+  REQUIRE(seen.events() == 3);
+  publisher.PublishMany("dossiers/a", 1, 0, 4);
+  REQUIRE(Eventually([&] { return service.inbox.Position(kConsumer).n() == 4; }));
+  const absl::Status refused = service.Discard(seen.first_event_id(), seen.events()).status();
+  CHECK(absl::IsFailedPrecondition(refused));
+  CHECK(ErrorReason(refused) == "PARKED_EVENTS_CHANGED");
+  CHECK(service.List().keys(0).events() == 4);
+  CHECK(service.Audit().empty());
+  const auto discarded = service.Discard(seen.first_event_id(), 4);
+  REQUIRE(discarded.ok());
+  CHECK(discarded->discarded() == 4);
+  CHECK(service.List().keys().empty());
 }
 
 TEST_CASE("parked: the events of a key are listed by pages") {

@@ -71,9 +71,29 @@ absl::StatusOr<bool> Sequencer::TakeTurn(sql::Transaction& tx) {
   return taken.changed == 1;
 }
 
+absl::StatusOr<bool> Sequencer::HasToWrite(bool* leads) {
+  bool writes = false;
+  RETURN_IF_ERROR(db_->Read([&](sql::Transaction& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(const sql::Result found,
+                     tx.Execute("SELECT owner, lease_until, (SELECT COUNT(*) FROM (SELECT id FROM "
+                                "outbox LIMIT 1) AS waiting) FROM feed_sequencer WHERE one = 1"));
+    const sql::Row& row = found.rows.at(0);
+    const absl::Time now = clock_->SecurityNow();
+    *leads = row.Text(0) == owner_;
+    writes = *leads ? row.Int(2) > 0 || row.Time(1) < now + kSequencerLease / 2 : row.Time(1) < now;
+    return absl::OkStatus();
+  }));
+  return writes;
+}
+
 absl::StatusOr<int64_t> Sequencer::MoveOnce() {
   bool leads = false;
   int64_t count = 0;
+  ASSIGN_OR_RETURN(const bool writes, HasToWrite(&leads));
+  if (!writes) {
+    leads_.Set(leads ? 1 : 0);
+    return 0;
+  }
   RETURN_IF_ERROR(db_->Run([&](sql::Transaction& tx) -> absl::Status {
     ASSIGN_OR_RETURN(leads, TakeTurn(tx));
     count = 0;

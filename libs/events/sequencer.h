@@ -46,6 +46,8 @@ class Sequencer {
 
  private:
   void Run();
+  // Whether there is work for this process, or its turn, a half of which is over, is to be renewed.
+  absl::StatusOr<bool> HasToWrite(bool* leads);
   // True when this process is, or becomes, the one that moves; the row is locked then.
   absl::StatusOr<bool> TakeTurn(sql::Transaction& tx);
 

@@ -95,6 +95,30 @@ TEST_CASE("sequencer: while one lives the others leave it to it; after its death
   }));
 }
 
+TEST_CASE("sequencer: who has nothing to do writes nothing until half of its turn is over") {
+  OutboxFixture fixture(Database::Engine::kPostgres);
+  const auto other_db = fixture.db.OpenAnother();
+  ByHand one(*fixture.db, fixture.clock), other(*other_db, fixture.clock);
+  one.Move();
+  other.Move();
+  const auto written = [&] {
+    // Another one with every version of the row.
+    return ReadInt(*fixture.db, "SELECT CAST(CAST(xmin AS TEXT) AS BIGINT) FROM feed_sequencer");
+  };
+  const int64_t before = written();
+  for (int i = 0; i < 10; ++i) {
+    one.Move();
+    other.Move();
+  }
+  CHECK(written() == before);
+  CHECK(one.Leads() == 1);
+  fixture.clock.Advance(kSequencerLease / 2 + absl::Microseconds(1));
+  one.Move();
+  other.Move();
+  CHECK(written() > before);
+  CHECK(one.Leads() + other.Leads() == 1);
+}
+
 TEST_CASE("sequencer: one that ends gives its turn away at once") {
   OutboxFixture fixture(Database::Engine::kPostgres);
   ByHand(*fixture.db, fixture.clock).Move();

@@ -28,11 +28,12 @@ constexpr absl::Duration kDrainGrace = absl::Seconds(5);
 absl::StatusOr<std::unique_ptr<events::Consumer>> MakeConsumer(const InsightsConfig& config,
                                                                const std::string& base,
                                                                events::ConsumerParts parts) {
+  ASSIGN_OR_RETURN(const auto dossiers, rpc::Connect(config.rpc(), base, config.dossiers()));
   if (config.has_kafka()) {
     return std::make_unique<events::KafkaConsumer>(
-        std::move(parts), events::KafkaTopic{config.kafka(), base, kTopic}, kGroup);
+        std::move(parts), events::KafkaTopic{config.kafka(), base, kTopic}, kGroup,
+        [dossiers] { return events::FeedEpoch(dossiers); });
   }
-  ASSIGN_OR_RETURN(const auto dossiers, rpc::Connect(config.rpc(), base, config.dossiers()));
   return std::make_unique<events::FeedConsumer>(std::move(parts), dossiers);
 }
 

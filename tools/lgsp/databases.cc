@@ -96,7 +96,8 @@ absl::Status PrepareOne(absl::string_view server, const std::string& service, bo
     return Precondition("POSTGRES_DATABASE_LOST",
                         absl::StrCat("the database ", name,
                                      " of this folder is no longer on its "
-                                     "server: restore it from a backup"));
+                                     "server: restore it from a backup, or "
+                                     "make it by hand where it may begin empty"));
   }
   RETURN_IF_ERROR(sql::MakeDatabase(server, name));
   return CheckEmpty(server, name);

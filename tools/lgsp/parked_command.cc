@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "google/protobuf/util/json_util.h"
+#include "lgsp/events/v1/feed.grpc.pb.h"
 #include "lgsp/events/v1/parked.grpc.pb.h"
 #include "libs/clock/clock.h"
 #include "libs/clock/timestamp.h"
@@ -34,6 +35,8 @@ using Stub = events::v1::Parked::Stub;
 
 // A replay of many events takes its time.
 constexpr absl::Duration kCallLimit = absl::Seconds(60);
+// More than a key can have.
+constexpr int64_t kMaxDiscarded = 1'000'000;
 constexpr char kOperator[] = "operator";
 
 struct ParkedOptions {
@@ -43,28 +46,34 @@ struct ParkedOptions {
   std::string key;
   std::string event;
   std::string by;
-  bool whole_key = false;
+  // Of the whole key, as the operator saw it; 0: only the first.
+  int64_t events = 0;
 };
 
-// A call of the service that consumes, as the platform's operator.
+// To a service of the data folder, as the platform's operator.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> ConnectTo(const ParkedOptions& options) {
+  ASSIGN_OR_RETURN(const DataFolder folder, DataFolder::Open(options.folder));
+  ASSIGN_OR_RETURN(const Process process, folder.FindProcess(options.service));
+  if (!IsListening(process.address())) {
+    return MakeError(absl::StatusCode::kUnavailable, "NOT_RUNNING",
+                     absl::StrCat("no ", process.name(), " at ", process.address(),
+                                  ": start it with `lgsp up ", folder.root(), "`"));
+  }
+  rpc::RpcConfig config;
+  config.set_certificate_file(folder.ServiceCertificate(kOperator));
+  config.set_private_key_file(folder.ServiceKey(kOperator));
+  config.set_authority_file(folder.AuthorityCertificate());
+  rpc::PeerConfig peer;
+  peer.set_address(process.address());
+  peer.set_service(process.name());
+  return rpc::Connect(config, folder.root(), peer);
+}
+
+// A call of the service that consumes.
 class ParkedClient {
  public:
   static absl::StatusOr<std::unique_ptr<ParkedClient>> Connect(const ParkedOptions& options) {
-    ASSIGN_OR_RETURN(const DataFolder folder, DataFolder::Open(options.folder));
-    ASSIGN_OR_RETURN(const Process process, folder.FindProcess(options.service));
-    if (!IsListening(process.address())) {
-      return MakeError(absl::StatusCode::kUnavailable, "NOT_RUNNING",
-                       absl::StrCat("no ", process.name(), " at ", process.address(),
-                                    ": start it with `lgsp up ", folder.root(), "`"));
-    }
-    rpc::RpcConfig config;
-    config.set_certificate_file(folder.ServiceCertificate(kOperator));
-    config.set_private_key_file(folder.ServiceKey(kOperator));
-    config.set_authority_file(folder.AuthorityCertificate());
-    rpc::PeerConfig peer;
-    peer.set_address(process.address());
-    peer.set_service(process.name());
-    ASSIGN_OR_RETURN(const auto channel, rpc::Connect(config, folder.root(), peer));
+    ASSIGN_OR_RETURN(const auto channel, ConnectTo(options));
     return std::make_unique<ParkedClient>(channel);
   }
   explicit ParkedClient(const std::shared_ptr<grpc::Channel>& channel)
@@ -191,12 +200,27 @@ absl::Status Discard(const ParkedOptions& options, bool json) {
   ASSIGN_OR_RETURN(*request.mutable_consumer(), client->ConsumerOf(options));
   request.set_key(options.key);
   request.set_first_event_id(options.event);
-  request.set_whole_key(options.whole_key);
+  request.set_whole_key(options.events > 0);
+  request.set_events(options.events);
   request.set_operator_id(options.by);
   ASSIGN_OR_RETURN(const auto discarded, client->Call(&Stub::DiscardParkedKey, request));
   if (json) return PrintJson(discarded);
   std::cout << discarded.discarded() << " events discarded, " << discarded.remaining() << " wait"
             << std::endl;
+  return absl::OkStatus();
+}
+
+absl::Status NewEpoch(const ParkedOptions& options, bool json) {
+  ASSIGN_OR_RETURN(const auto channel, ConnectTo(options));
+  grpc::ClientContext context;
+  rpc::SetDeadline(context, kCallLimit);
+  events::v1::RaiseEpochResponse response;
+  RETURN_IF_ERROR(rpc::FromGrpcStatus(events::v1::Feed::NewStub(channel)->RaiseEpoch(
+      &context, events::v1::RaiseEpochRequest(), &response)));
+  if (json) return PrintJson(response);
+  std::cout << absl::StreamFormat(
+      "the feed of %s has epoch %d now, with %d events: rebuild its consumers\n", options.service,
+      response.position().epoch(), response.position().n());
   return absl::OkStatus();
 }
 
@@ -223,9 +247,32 @@ CLI::App* AddOne(CLI::App& group, Session& session, const char* name, const char
   return command;
 }
 
+void AddFeed(CLI::App& app, Session& session) {
+  auto options = std::make_shared<ParkedOptions>();
+  options->service = "dossiers";
+  CLI::App* group = app.add_subcommand("feed", "the events that a service publishes");
+  group->require_subcommand(1)->fallthrough();
+  CLI::App* command = group->add_subcommand(
+      "new-epoch", "after its database was restored: consumers stop and are rebuilt");
+  command->add_option("DIR", options->folder, "data folder; `lgsp up` runs on it")->required();
+  command->add_option("--service", options->service, "the service that publishes")
+      ->capture_default_str();
+  command->callback([options, &session] {
+    const absl::Status done = NewEpoch(*options, session.json);
+    if (!done.ok()) session.exit_code = ReportError(done);
+  });
+  group->footer(
+      "Example:\n  lgsp feed new-epoch ~/lgsp\n\n"
+      "A backup does not have the last events that were told, and their places in the feed are\n"
+      "given again. So after a restore the feed gets a new epoch before anything else: who\n"
+      "followed the old one stops (events_consumer_stopped) until its database is rebuilt, and a\n"
+      "Kafka topic gets the whole feed again.");
+}
+
 }  // namespace
 
 void AddParked(CLI::App& app, Session& session) {
+  AddFeed(app, session);
   auto options = std::make_shared<ParkedOptions>();
   options->by = Login();
   CLI::App* group = app.add_subcommand("parked", "events that wait for an operator");
@@ -247,7 +294,10 @@ void AddParked(CLI::App& app, Session& session) {
   }
   discard->add_option("--event", options->event, "id of the first event, as `list` shows it")
       ->required();
-  discard->add_flag("--all", options->whole_key, "also all events behind it");
+  discard
+      ->add_option("--all", options->events,
+                   "also all events behind it: how many the key has, as `list` shows it")
+      ->check(CLI::Range(int64_t{1}, kMaxDiscarded));
   group->footer(
       "Example:\n  lgsp parked list ~/lgsp\n  lgsp parked replay ~/lgsp dossiers/0197…\n\n"
       "An event that fails for good parks its key: it and the later events of that key wait\n"
