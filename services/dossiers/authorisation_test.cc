@@ -1,19 +1,15 @@
-// Who may do what: every method of the service × capacity × own or foreign dossier, over the wire.
-// A method without a row here fails the test.
+// Who may do what with dossiers: every method × role × own or foreign dossier, over the wire. A
+// method without a row here fails the test. Their parts: authorisation_parts_test.cc.
 #include <catch2/catch.hpp>
 #include <functional>
-#include <iostream>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "google/protobuf/text_format.h"
 #include "libs/aip/aip.h"
+#include "services/dossiers/authorisation_fixture_test.h"
 #include "services/dossiers/catalogue_store.h"
 #include "services/dossiers/procedure_service.h"
 #include "services/dossiers/service_test.h"
@@ -21,7 +17,6 @@
 namespace lgsp::dossiers {
 namespace {
 
-using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::ServiceDescriptor;
 using lgsp::auth::v1::Caller;
@@ -30,59 +25,6 @@ using lgsp::dossiers::v1::Dossiers;
 using lgsp::dossiers::v1::ListDossiersResponse;
 using lgsp::dossiers::v1::Procedures;
 using lgsp::dossiers::v1::SearchDossiersResponse;
-
-// The agencies of a dossier: where it was filed, who settles it, who is asked, who hands it over;
-// and one that has nothing to do with it.
-constexpr char kWard[] = "H12.50.01";
-constexpr char kDepartment[] = "H12.04";
-constexpr char kAsked[] = "H12.05";
-constexpr char kReturn[] = "H12.50.02";
-constexpr char kStranger[] = "H12.50.09";
-constexpr char kAssignee[] = "officer-1";
-
-struct Role {
-  absl::string_view name;
-  // Of the calling system, and of its officer, if it names one.
-  absl::string_view agencies;
-  absl::string_view officer;
-  absl::string_view unit;
-  absl::string_view role;
-};
-
-// The columns, in the order of the outcomes of a row.
-constexpr Role kRoles[] = {
-    {"intake", kWard, "officer-5", kWard, "intake"},
-    {"processing", kDepartment, kAssignee, kDepartment, "processing"},
-    {"head", kDepartment, "officer-2", kDepartment, "head"},
-    {"consulted", kAsked, "officer-6", kAsked, "head"},
-    {"return", kReturn, "officer-7", kReturn, "intake"},
-    {"other unit", "H12.*", "officer-8", kStranger, "head"},
-    {"not assignee", kDepartment, "officer-3", kDepartment, "processing"},
-    {"none", kDepartment, "", "", ""},
-};
-
-// Whose system the caller is.
-enum class Side {
-  kOwn,
-  // Of a stranger, whose officer has the same role there.
-  kForeign,
-  // Of a stranger, which says that its officer is one of the dossier's agency.
-  kPretending,
-};
-
-Caller CallerFor(const Role& role, Side side) {
-  Caller caller = CallerOf(side == Side::kOwn ? role.agencies : kStranger);
-  if (role.officer.empty()) return caller;
-  caller.mutable_officer()->set_id(std::string(role.officer));
-  caller.mutable_officer()->set_unit(std::string(side == Side::kForeign ? kStranger : role.unit));
-  caller.mutable_officer()->add_roles(std::string(role.role));
-  return caller;
-}
-
-const Caller& Head() {
-  static const Caller head = CallerFor(kRoles[2], Side::kOwn);
-  return head;
-}
 
 class ProcedureServer {
  public:
@@ -142,11 +84,6 @@ struct Target {
   std::string etag;
   std::string request_id;
 };
-
-void SetText(const char* field, const std::string& value, Message& request) {
-  const FieldDescriptor* found = request.GetDescriptor()->FindFieldByName(field);
-  if (found != nullptr) request.GetReflection()->SetString(&request, found, value);
-}
 
 // Whether an answer shows a dossier; of a command that it took effect.
 bool Shows(const Message&) { return true; }
@@ -239,28 +176,6 @@ Dossier Make(TestService& service, Stage stage) {
   if (stage == Stage::kWaiting) return Waiting(service, dossier);
   dossier = service.Complete(dossier);
   return stage == Stage::kCompleted ? dossier : service.Return(dossier);
-}
-
-// Outcomes, a letter for each role.
-constexpr char kAllowed = 'y';
-// OK, and nothing to see.
-constexpr char kEmpty = '0';
-// PERMISSION_DENIED COMMAND_NOT_YOURS.
-constexpr char kNotYours = '-';
-// NOT_FOUND DOSSIER_NOT_FOUND.
-constexpr char kNotFound = '.';
-// PERMISSION_DENIED AGENCY_NOT_REPRESENTED.
-constexpr char kNotRepresented = 'r';
-// None of these.
-constexpr char kOther = '?';
-
-char OutcomeOf(const absl::StatusOr<bool>& answer) {
-  if (answer.ok()) return *answer ? kAllowed : kEmpty;
-  const std::string reason = ErrorReason(answer.status());
-  if (absl::IsNotFound(answer.status()) && reason == "DOSSIER_NOT_FOUND") return kNotFound;
-  if (!absl::IsPermissionDenied(answer.status())) return kOther;
-  if (reason == "COMMAND_NOT_YOURS") return kNotYours;
-  return reason == "AGENCY_NOT_REPRESENTED" ? kNotRepresented : kOther;
 }
 
 // A method in a state in which it is possible, and what each role is answered: intake, processing,
@@ -410,25 +325,6 @@ std::string Outcomes(Services& services, const Row& row, Side side) {
   return outcomes;
 }
 
-void PrintHead() {
-  std::cerr << absl::StrFormat("%-20s", "");
-  for (const Role& role : kRoles) std::cerr << absl::StrFormat("%-14s", role.name);
-  std::cerr << "strangers, those who pretend\n";
-}
-
-void PrintRow(const Row& row, absl::string_view own, absl::string_view strangers) {
-  static const auto& words =
-      *new std::map<char, absl::string_view>{{kAllowed, "yes"},
-                                             {kEmpty, "nothing"},
-                                             {kNotYours, "not yours"},
-                                             {kNotFound, "not found"},
-                                             {kNotRepresented, "not its own"},
-                                             {kOther, "?"}};
-  std::cerr << absl::StrFormat("%-20s", row.method);
-  for (const char outcome : own) std::cerr << absl::StrFormat("%-14s", words.at(outcome));
-  std::cerr << words.at(strangers[0]) << '\n';
-}
-
 void CheckRows(const ServiceDescriptor& service, const std::vector<Row>& rows) {
   std::map<std::string, const Row*> by_method;
   for (const Row& row : rows) by_method[row.method] = &row;
@@ -449,15 +345,8 @@ void CheckRows(const ServiceDescriptor& service, const std::vector<Row>& rows) {
     const std::string strangers(std::size(kRoles), row.foreign);
     CHECK(Outcomes(services, row, Side::kForeign) == strangers);
     CHECK(Outcomes(services, row, Side::kPretending) == strangers);
-    PrintRow(row, own, strangers);
+    PrintRow(row.method, own, row.foreign);
   }
-}
-
-const ServiceDescriptor& DescriptorOf(absl::string_view service) {
-  const auto* found =
-      google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(std::string(service));
-  REQUIRE(found != nullptr);
-  return *found;
 }
 
 TEST_CASE("authorisation: every method answers every role as the table says") {
@@ -470,14 +359,7 @@ TEST_CASE("authorisation: every method answers every role as the table says") {
 std::string Told(Services& services, const Row& row, const Target& target, const Caller& caller) {
   const absl::Status status = row.request.send(services, target, caller).status();
   INFO(row.method << ": " << status);
-  CHECK_FALSE(status.ok());
-  const auto whole = ToRpcStatus(status);
-  // Their order means nothing.
-  std::set<std::string> details;
-  for (const auto& detail : whole.details()) details.insert(detail.DebugString());
-  return absl::StrReplaceAll(
-      absl::StrCat(whole.code(), " ", whole.message(), "\n", absl::StrJoin(details, "")),
-      {{target.name, "<name>"}});
+  return ToldBy(status, target.name);
 }
 
 TEST_CASE("authorisation: a stranger is told the same of a dossier as of none, whatever is wrong") {

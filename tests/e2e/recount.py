@@ -16,6 +16,10 @@ import subprocess
 STATES = ("", "SUBMITTED", "ACCEPTED", "COMPLETED", "RETURNED", "REJECTED", "SUPPLEMENT_ASKED_AT_INTAKE", "TRANSFERRED",
           "IN_PROGRESS", "SUPPLEMENT_ASKED", "WAITING_PAYMENT", "WAITING_AGENCY", "SIGNED", "WITHDRAWN", "STOPPED", "EXPIRED")
 SQL_SECONDS = 60
+# lgsp.dossiers.v1.Result.State
+SIGNED = 2
+# lgsp.dossiers.v1.Applicant.Kind is the portal's LoaiDoiTuong.
+KINDS = {"CITIZEN": "1", "BUSINESS": "2", "AGENCY": "3", "OTHER": "4"}
 PORTAL_STATUS = {"RETURNED": "10", "REJECTED": "3", "WITHDRAWN": "7"}
 
 
@@ -70,12 +74,31 @@ class Plan:
         """How many dossiers are given this command."""
         return sum(any(command in step for step in dossier["steps"]) for dossier in self.dossiers.values())
 
+    def documents(self, number):
+        """Those that the answers to this dossier told of; a paper has an item, a result's content has none."""
+        return [document for ended in self.ended.get(number, ()) for document in ended.get("documents", ())]
+
+    def reuse_from(self, number):
+        """The earlier dossier whose first paper this one reuses; 0: none."""
+        return max(step.get("reuseFrom", 0) for step in self.dossiers[number]["steps"])
+
+    def papers(self):
+        """How many were uploaded, reused, and signed as results."""
+        every = [document for number in self.ended for document in self.documents(number)]
+        reused = sum("source" in document for document in every)
+        results = sum("item" not in document for document in every)
+        return len(every) - reused - results, reused, results
+
+    def organisations(self):
+        return sum(dossier["steps"][0]["submit"]["applicant"]["kind"] != "CITIZEN"
+                   for dossier in self.dossiers.values())
+
 
 class Journal:
     """The effects on the portal's copies, and the faults."""
 
     def __init__(self, path):
-        self.inserts, self.status, self.subject = collections.Counter(), {}, {}
+        self.inserts, self.status, self.subject, self.applicant = collections.Counter(), {}, {}, {}
         self.progress = collections.defaultdict(collections.Counter)
         self.faults = collections.Counter()
         for record in lines(path):
@@ -93,6 +116,7 @@ class Journal:
         self.inserts[number] += effect == "insert"
         self.status[number] = row["TrangThaiHoSo"]
         self.subject[number] = row["TrichYeuHoSo"]
+        self.applicant[number] = (row["LoaiDoiTuong"], row["SoGiayToChuHoSo"], row["ChuHoSo"])
 
 
 class Database:
@@ -104,6 +128,40 @@ class Database:
         self.transitions = collections.defaultdict(list)
         for name, state in rows(source, "SELECT dossier, state FROM transitions ORDER BY dossier, revision"):
             self.transitions[name].append(STATES[int(state)])
+        # Of each dossier its documents; of each of these the file that has its content.
+        self.documents, self.files = collections.defaultdict(set), {}
+        for dossier, name, file in rows(source, "SELECT dossier, name, file FROM documents"):
+            self.documents[dossier].add(name)
+            self.files[name] = file
+        self.links = {file: int(links) for file, links in rows(source, "SELECT file, links FROM document_contents")}
+        self.totals = {name: int(documents) for name, documents in
+                       rows(source, "SELECT dossier, documents FROM document_totals")}
+        self.results = collections.defaultdict(list)
+        for name, state in rows(source, "SELECT dossier, state FROM results"):
+            self.results[name].append(int(state))
+
+
+def paper_differences(plan, database, number, check):
+    """The documents of a dossier that ended: those its answers told of, and as many as were planned."""
+    planned, name = plan.dossiers[number], plan.ended[number][0]["name"]
+    told, there = plan.documents(number), database.documents.get(name, set())
+    papers = [document for document in told if "item" in document]
+    check(number, "documents in the database", sorted(there), sorted(document["name"] for document in told))
+    check(number, "documents counted", database.totals.get(name, 0), len(told))
+    check(number, "papers beyond the plan",
+          max(0, len(papers) - sum(step.get("papers", 0) for step in planned["steps"])), 0)
+    check(number, "items with two papers",
+          [item for item, times in collections.Counter(paper["item"] for paper in papers).items() if times > 1], [])
+    signed = sum("signResult" in step for step in planned["steps"])
+    check(number, "contents of results", len(told) - len(papers), signed)
+    check(number, "results in the database", database.results.get(name, []), [SIGNED] * signed)
+    earlier = plan.reuse_from(number)
+    sources = [document["name"] for document in plan.documents(earlier) if "item" in document][:1]
+    check(number, "papers reused", [paper["source"] for paper in papers if "source" in paper], sources)
+    for paper in papers:
+        if "source" in paper:
+            check(number, "file of a reused paper", database.files.get(paper["name"]),
+                  database.files.get(paper["source"]))
 
 
 def differences(plan, journal, database):
@@ -132,6 +190,10 @@ def differences(plan, journal, database):
         check(number, "number at the portal", portal, code or name.removeprefix("dossiers/"))
         check(number, "inserts at the portal", journal.inserts[portal], 1)
         check(number, "status at the portal", journal.status.get(portal), PORTAL_STATUS[end])
+        applicant = planned["steps"][0]["submit"]["applicant"]
+        check(number, "applicant at the portal", journal.applicant.get(portal),
+              (KINDS[applicant["kind"]], applicant["idNumber"], applicant["fullName"]))
+        paper_differences(plan, database, number, check)
         check(number, "subject at the portal", journal.subject.get(portal), planned["steps"][0]["submit"]["subject"])
         final = sum(times for (status, _), times in journal.progress[portal].items() if status == PORTAL_STATUS[end])
         check(number, "final progress rows", final, 1)
@@ -140,5 +202,7 @@ def differences(plan, journal, database):
         check(number, "progress rows sent twice", doubled, [])
     check("any", "names", len(names), len(plan.dossiers))
     check("any", "dossiers in the database", set(database.dossiers), names)
+    check("any", "dossiers with documents", set(database.documents) - names, set())
+    check("any", "links of files", database.links, dict(collections.Counter(database.files.values())))
     check("any", "copies at the portal", set(journal.status), numbers)
     return found

@@ -1,6 +1,8 @@
 #include "tools/lgsp/journey/differences.h"
 
+#include <algorithm>
 #include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -44,7 +46,92 @@ void CompareCopy(const ExpectedCopy& expected, const PortalCopy& copy,
   }
 }
 
+bool IsPaper(const AddedDocument& document) { return document.item() != 0; }
+bool IsReused(const AddedDocument& document) { return !document.source().empty(); }
+bool IsResult(const AddedDocument& document) { return document.item() == 0; }
+
+template <typename Predicate>
+int CountIf(const EndedPapers& papers, Predicate predicate) {
+  return static_cast<int>(
+      std::count_if(papers.documents.begin(), papers.documents.end(), predicate));
+}
+
+// What is wrong with the documents of one dossier; empty: nothing. `earlier`: of the dossier whose
+// paper it reuses; nullptr: none that ended.
+std::string WrongPapers(const PlannedDossier& planned, const EndedPapers& papers,
+                        const EndedPapers* earlier) {
+  int most = 0, results = 0;
+  for (const PlannedStep& step : planned.steps()) {
+    most += step.papers();
+    results += step.has_sign_result() ? 1 : 0;
+  }
+  const int has_papers = CountIf(papers, IsPaper);
+  if (has_papers > most) return absl::StrCat("has ", has_papers, " papers, at most ", most);
+  const int has_results = CountIf(papers, IsResult);
+  if (has_results != results) {
+    return absl::StrCat("has ", has_results, " contents of results instead of ", results);
+  }
+  const AddedDocument* expected = nullptr;
+  if (earlier != nullptr) {
+    const auto first = std::find_if(earlier->documents.begin(), earlier->documents.end(), IsPaper);
+    if (first != earlier->documents.end()) expected = &*first;
+  }
+  const int reused = CountIf(papers, IsReused);
+  if (reused != (expected == nullptr ? 0 : 1)) {
+    return absl::StrCat("has reused ", reused, " papers instead of ", expected == nullptr ? 0 : 1);
+  }
+  const auto found = std::find_if(papers.documents.begin(), papers.documents.end(), IsReused);
+  if (expected == nullptr || found->source() == expected->name()) return "";
+  return absl::StrCat("has reused ", found->source(), " instead of ", expected->name());
+}
+
 }  // namespace
+
+PaperCounts CountPapers(const std::vector<EndedPapers>& ended) {
+  PaperCounts counts;
+  for (const EndedPapers& papers : ended) {
+    const int reused = CountIf(papers, IsReused);
+    counts.reused += reused;
+    counts.uploaded += CountIf(papers, IsPaper) - reused;
+    counts.results += CountIf(papers, IsResult);
+  }
+  return counts;
+}
+
+std::vector<Difference> ComparePapers(const Plan& plan, const std::vector<EndedPapers>& ended) {
+  std::vector<Difference> differences;
+  std::map<int, const EndedPapers*> by_number;
+  std::set<std::string> names;
+  for (const EndedPapers& papers : ended) {
+    by_number[papers.number] = &papers;
+    for (const AddedDocument& document : papers.documents) {
+      if (names.insert(document.name()).second) continue;
+      differences.push_back(
+          Lost(papers.number, absl::StrCat("papers: ", document.name(), " was added twice")));
+    }
+  }
+  for (const EndedPapers& papers : ended) {
+    const PlannedDossier& planned = plan.dossiers[static_cast<size_t>(papers.number - 1)];
+    const EndedPapers* earlier = nullptr;
+    for (const PlannedStep& step : planned.steps()) {
+      const auto found = by_number.find(step.reuse_from());
+      if (found != by_number.end()) earlier = found->second;
+    }
+    const std::string wrong = WrongPapers(planned, papers, earlier);
+    if (wrong.empty()) continue;
+    differences.push_back(
+        Lost(papers.number, absl::StrCat("papers: dossier ", papers.number, " ", wrong)));
+  }
+  return differences;
+}
+
+int CountOrganisations(const Plan& plan) {
+  using dossiers::v1::Applicant;
+  return static_cast<int>(
+      std::count_if(plan.dossiers.begin(), plan.dossiers.end(), [](const PlannedDossier& planned) {
+        return planned.steps(0).submit().applicant().kind() != Applicant::CITIZEN;
+      }));
+}
 
 Totals Sum(const Plan& plan, const std::vector<Difference>& differences) {
   std::set<int> lost;

@@ -56,6 +56,27 @@ struct ExpectedCopy {
 std::vector<Difference> ComparePortal(const std::vector<ExpectedCopy>& expected,
                                       const PortalCopies& copies);
 
+// The documents of one planned dossier that ended.
+struct EndedPapers {
+  int number = 0;
+  std::vector<AddedDocument> documents;
+};
+
+struct PaperCounts {
+  // Papers of file lists; of those that came with an earlier dossier; contents of results.
+  int uploaded = 0;
+  int reused = 0;
+  int results = 0;
+};
+PaperCounts CountPapers(const std::vector<EndedPapers>& ended);
+
+// No document occurs twice, none is beyond the plan, every signed result has its content, and what
+// an earlier dossier has a paper of was reused from it.
+std::vector<Difference> ComparePapers(const Plan& plan, const std::vector<EndedPapers>& ended);
+
+// Dossiers that organisations ask for.
+int CountOrganisations(const Plan& plan);
+
 // How many dossiers entered a state.
 struct Cell {
   std::string agency;

@@ -70,6 +70,54 @@ TEST_CASE("portal: missing, doubled and unfinished copies are found") {
   }
 }
 
+EndedPapers Papers(int number, std::vector<std::vector<std::string>> documents) {
+  EndedPapers papers{number, {}};
+  for (const std::vector<std::string>& one : documents) {
+    AddedDocument& document = papers.documents.emplace_back();
+    document.set_name(one[0]);
+    document.set_item(one[1] == "result" ? 0 : 1);
+    if (one.size() > 2) document.set_source(one[2]);
+  }
+  return papers;
+}
+
+TEST_CASE("papers: lost, doubled and wrongly reused ones are found") {
+  Plan plan;
+  plan.header.set_dossiers(2);
+  for (int number = 1; number <= 2; ++number) {
+    PlannedDossier& planned = plan.dossiers.emplace_back();
+    planned.set_number(number);
+    planned.add_steps()->mutable_submit();
+    planned.add_steps()->mutable_accept();
+    planned.mutable_steps(1)->set_papers(2);
+  }
+  plan.dossiers[0].add_steps()->mutable_sign_result();
+  plan.dossiers[1].mutable_steps(1)->set_reuse_from(1);
+  const EndedPapers first = Papers(1, {{"a", "paper"}, {"b", "paper"}, {"c", "result"}});
+  const EndedPapers second = Papers(2, {{"d", "paper", "a"}, {"e", "paper"}});
+  const auto compare = [&](const EndedPapers& one, const EndedPapers& other) {
+    return ComparePapers(plan, {one, other});
+  };
+  CHECK(compare(first, second).empty());
+  const PaperCounts counts = CountPapers({first, second});
+  CHECK(counts.uploaded == 3);
+  CHECK(counts.reused == 1);
+  CHECK(counts.results == 1);
+  // Without the earlier one, or where it had no paper, nothing is to be reused.
+  CHECK(ComparePapers(plan, {Papers(2, {{"e", "paper"}})}).empty());
+  CHECK(compare(Papers(1, {{"c", "result"}}), Papers(2, {})).empty());
+
+  CHECK(Only(compare(first, Papers(2, {{"e", "paper"}}))).number == 2);
+  CHECK(Only(compare(first, Papers(2, {{"d", "paper", "b"}}))).number == 2);
+  CHECK(Only(compare(first, Papers(2, {{"d", "paper", "a"}, {"e", "paper", "b"}}))).number == 2);
+  CHECK(Only(compare(Papers(1, {{"a", "paper"}}), second)).number == 1);
+  CHECK(Only(compare(first, Papers(2, {{"d", "paper", "a"}, {"b", "paper"}}))).text ==
+        "papers: b was added twice");
+  CHECK(
+      Only(compare(first, Papers(2, {{"d", "paper", "a"}, {"e", "paper"}, {"f", "paper"}}))).text ==
+      "papers: dossier 2 has 3 papers, at most 2");
+}
+
 TEST_CASE("insights: every cell that differs, missing ones on either side") {
   const Counts ours = {{{"H12.04", "SUBMITTED", "2026-11-23"}, 3},
                        {{"H12.04", "RETURNED", "2026-11-23"}, 2},

@@ -46,6 +46,55 @@ absl::StatusOr<std::string> WayOf(sql::Transaction& tx, const std::string& name)
   return way;
 }
 
+absl::StatusOr<int64_t> Count(sql::Transaction& tx, absl::string_view statement,
+                              const std::string& dossier) {
+  ASSIGN_OR_RETURN(const sql::Result result, tx.Execute(statement, {{"dossier", dossier}}));
+  return result.rows.front().Int(0);
+}
+
+// The file that a document is kept in; empty: there is no such document.
+absl::StatusOr<std::string> FileOf(sql::Transaction& tx, const std::string& document) {
+  ASSIGN_OR_RETURN(
+      const sql::Result result,
+      tx.Execute("SELECT file FROM documents WHERE name = :name", {{"name", document}}));
+  return result.rows.empty() ? std::string() : result.rows.front().Text(0);
+}
+
+// Exactly those that answers told of are there; what was reused is kept once.
+absl::StatusOr<std::string> WrongDocuments(sql::Transaction& tx, const Outcome& outcome) {
+  ASSIGN_OR_RETURN(
+      const int64_t there,
+      Count(tx, "SELECT COUNT(*) FROM documents WHERE dossier = :dossier", outcome.name));
+  for (const AddedDocument& document : outcome.documents) {
+    ASSIGN_OR_RETURN(const std::string file, FileOf(tx, document.name()));
+    if (file.empty()) return absl::StrCat("lacks its document ", document.name());
+    if (document.source().empty()) continue;
+    ASSIGN_OR_RETURN(const std::string source, FileOf(tx, document.source()));
+    if (file != source) {
+      return absl::StrCat("has ", document.name(), " beside its source ", document.source());
+    }
+  }
+  if (there == static_cast<int64_t>(outcome.documents.size())) return std::string();
+  return absl::StrCat("has ", there, " documents instead of ", outcome.documents.size());
+}
+
+// What is wrong with its documents and results; empty: nothing.
+absl::StatusOr<std::string> WrongPapers(sql::Transaction& tx, const PlannedDossier& planned,
+                                        const Outcome& outcome) {
+  int64_t signed_results = 0;
+  for (const PlannedStep& step : planned.steps()) signed_results += step.has_sign_result() ? 1 : 0;
+  ASSIGN_OR_RETURN(const std::string wrong, WrongDocuments(tx, outcome));
+  if (!wrong.empty()) return wrong;
+  ASSIGN_OR_RETURN(
+      const int64_t results,
+      Count(tx, "SELECT COUNT(*) FROM results WHERE dossier = :dossier", outcome.name));
+  ASSIGN_OR_RETURN(const int64_t good,
+                   Count(tx, "SELECT COUNT(*) FROM results WHERE dossier = :dossier AND state = 2",
+                         outcome.name));
+  if (results == signed_results && good == signed_results) return "";
+  return absl::StrCat("has ", results, " results, ", good, " signed, instead of ", signed_results);
+}
+
 // What is wrong with one dossier; empty: nothing.
 absl::StatusOr<std::string> WrongWith(sql::Transaction& tx, const PlannedDossier& planned,
                                       const Outcome& outcome) {
@@ -61,8 +110,10 @@ absl::StatusOr<std::string> WrongWith(sql::Transaction& tx, const PlannedDossier
     return absl::StrCat("has the code ", row.Text(1), " instead of ", outcome.portal_number);
   }
   ASSIGN_OR_RETURN(const std::string way, WayOf(tx, outcome.name));
-  if (way == PlannedWay(planned)) return "";
-  return absl::StrCat("went ", way, " instead of ", PlannedWay(planned));
+  if (way != PlannedWay(planned)) {
+    return absl::StrCat("went ", way, " instead of ", PlannedWay(planned));
+  }
+  return WrongPapers(tx, planned, outcome);
 }
 
 }  // namespace

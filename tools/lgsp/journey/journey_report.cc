@@ -44,6 +44,14 @@ std::vector<ExpectedCopy> ExpectedCopies(const Plan& plan, const std::vector<Out
   return expected;
 }
 
+std::vector<EndedPapers> PapersOf(const std::vector<Outcome>& outcomes) {
+  std::vector<EndedPapers> ended;
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i].ended) ended.push_back({static_cast<int>(i) + 1, outcomes[i].documents});
+  }
+  return ended;
+}
+
 // Adds what one source has to say, or that it says nothing.
 absl::Status Add(const absl::StatusOr<std::vector<Difference>>& found, absl::string_view source,
                  std::vector<Difference>* all) {
@@ -97,6 +105,11 @@ nlohmann::json ReportJson(const DataFolder& folder, const PlanFile& file, const 
           {"seed", file.plan().header.seed()},
           {"resumed", file.resumed()},
           {"settled_in_this_run", run.walked()},
+          {"papers_uploaded", report.papers.uploaded},
+          {"papers_reused", report.papers.reused},
+          {"results_signed", report.papers.results},
+          {"papers_read", report.papers_read},
+          {"organisations", CountOrganisations(file.plan())},
           {"settling_seconds", absl::ToDoubleSeconds(run.settling_time())},
           {"syncing_seconds", absl::ToDoubleSeconds(run.syncing_time())},
           {"dossiers_per_second", PerSecond(run.walked(), run.settling_time())},
@@ -120,6 +133,11 @@ absl::StatusOr<JourneyReport> CompareJourney(const DataFolder& folder, const Pla
   all = Unfinished(plan, run.outcomes());
   Patience patience(absl::Now() + (all.empty() ? kCompareLimit : kCompareLateLimit));
   RETURN_IF_ERROR(Add(CompareWithList(plan, run.outcomes(), client, &patience), "list", &all));
+  const std::vector<EndedPapers> papers = PapersOf(run.outcomes());
+  report.papers = CountPapers(papers);
+  RETURN_IF_ERROR(Add(ComparePapers(plan, papers), "plan", &all));
+  RETURN_IF_ERROR(
+      Add(CompareContents(papers, client, &patience, &report.papers_read), "documents", &all));
   const absl::StatusOr<DossierTables> tables = DossierTables::Open(folder);
   if (tables.ok()) {
     RETURN_IF_ERROR(Add(tables->Compare(plan, run.outcomes()), "database", &all));
@@ -161,6 +179,11 @@ void PrintReport(const DataFolder& folder, const PlanFile& file, const JourneyRu
              run.walked(), absl::ToDoubleSeconds(run.settling_time()),
              PerSecond(run.walked(), run.settling_time()),
              absl::ToDoubleSeconds(run.syncing_time()))
+      << absl::StreamFormat(
+             "papers: %d uploaded, %d reused, %d results; %d read back\n"
+             "organisations: %d of %d applicants\n",
+             report.papers.uploaded, report.papers.reused, report.papers.results,
+             report.papers_read, CountOrganisations(file.plan()), report.totals.dossiers)
       << "faults: "
       << (report.faults.empty() ? "none"
                                 : absl::StrJoin(report.faults, ", ", absl::PairFormatter(" ")))

@@ -22,6 +22,10 @@ struct JourneyReport {
   std::vector<Difference> differences;
   // Faults the simulator injected since the plan was made, by kind.
   std::map<std::string, int> faults;
+  // Of the dossiers that ended.
+  PaperCounts papers;
+  // Documents whose content was read back and is right.
+  int papers_read = 0;
   Totals totals;
 };
 

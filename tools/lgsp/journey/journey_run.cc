@@ -67,6 +67,8 @@ absl::StatusOr<Dossier> Send(PlatformClient& client, const PlannedStep& step) {
       return call(&DossiersStub::ReturnDossier, step.return_());
     case PlannedStep::kWithdraw:
       return call(&DossiersStub::WithdrawDossier, step.withdraw());
+    // By Papers.
+    case PlannedStep::kSignResult:
     case PlannedStep::COMMAND_NOT_SET:
       break;
   }
@@ -101,6 +103,7 @@ absl::Status JourneyRun::Run() {
       outcomes_[index].ended = true;
       outcomes_[index].name = ended.name();
       outcomes_[index].portal_number = ended.portal_number();
+      outcomes_[index].documents.assign(ended.documents().begin(), ended.documents().end());
       waiting_.push_back({index, begun_, kFirstWait});
     }
     ended_before_ = static_cast<int>(waiting_.size());
@@ -127,44 +130,53 @@ void JourneyRun::TakePlanned() {
   for (size_t i = next_++; i < planned.size() && !patience_->Over(); i = next_++) {
     if (outcomes_[i].ended) continue;
     Dossier dossier;
-    const absl::Status walked = Walk(planned[i], &dossier);
+    Papers papers(client_, patience_, [this](int number) { return FirstPaperOf(number); });
+    const absl::Status walked = Walk(planned[i], &papers, &dossier);
     outcomes_[i].name = dossier.name();
     if (walked.ok()) {
-      Ended(i, dossier);
-      continue;
+      Ended(i, dossier, papers.documents());
+    } else {
+      GiveUp(i, walked);
     }
-    outcomes_[i].trouble = Trouble(walked);
-    if (!MayRepeat(walked) && ErrorReason(walked) != kMoved) Fail(walked);
   }
 }
 
-// The same request is repeated until its outcome is known. Only when it is refused because the
-// dossier is no longer at this etag — so this request has had no effect, and will have none — the
-// dossier is read: its revision tells how many steps have been taken. Each turn takes one, so it
-// ends.
-absl::Status JourneyRun::Walk(const PlannedDossier& planned, Dossier* dossier) {
+// Goes on from where the dossier is, wherever that is. What was done before a crash is asked for
+// again by the same requests, so that its answers are known: papers always, a command unless the
+// dossier is known to be past it.
+absl::Status JourneyRun::Walk(const PlannedDossier& planned, Papers* papers, Dossier* dossier) {
   ASSIGN_OR_RETURN(*dossier, patience_->Repeat([&] { return Send(*client_, planned.steps(0)); }));
-  while (dossier->revision() < planned.steps_size()) {
-    PlannedStep step = planned.steps(static_cast<int>(dossier->revision()));
-    SetText(RequestOf(step), "name", dossier->name());
-    SetText(RequestOf(step), "etag", dossier->etag());
-    const auto answer = patience_->Repeat([&] { return Send(*client_, step); });
-    if (answer.ok()) {
-      *dossier = *answer;
-      continue;
-    }
-    if (!IsOutOfDate(answer.status())) return answer.status();
-    ASSIGN_OR_RETURN(const Dossier now, Get(dossier->name()));
-    if (now.revision() <= dossier->revision()) {
-      return MakeError(
-          absl::StatusCode::kFailedPrecondition, kMoved,
-          absl::StrCat(now.name(), " is ", Dossier::State_Name(now.state()),
-                       " and does not go on: ", std::string(answer.status().message())),
-          {{"dossier", now.name()}});
-    }
-    *dossier = now;
+  for (int taken = 1; taken < planned.steps_size(); ++taken) {
+    const PlannedStep& step = planned.steps(taken);
+    RETURN_IF_ERROR(papers->Add(dossier->name(), step));
+    if (step.has_sign_result()) RETURN_IF_ERROR(papers->Sign(dossier->name(), step));
+    if (dossier->revision() > taken) continue;
+    const absl::StatusOr<Dossier> answer =
+        step.has_sign_result() ? Get(dossier->name()) : Take(step, papers, *dossier);
+    if (!answer.ok() && !IsOutOfDate(answer.status())) return answer.status();
+    // Refused as it is: either the step was taken before, or others have moved the dossier.
+    ASSIGN_OR_RETURN(*dossier, answer.ok() ? answer : Get(dossier->name()));
+    if (dossier->revision() > taken) continue;
+    return MakeError(absl::StatusCode::kFailedPrecondition, kMoved,
+                     absl::StrCat(dossier->name(), " is ", Dossier::State_Name(dossier->state()),
+                                  " and does not go on: ", std::string(answer.status().message())),
+                     {{"dossier", dossier->name()}});
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<Dossier> JourneyRun::Take(const PlannedStep& planned, Papers* papers,
+                                         const Dossier& dossier) {
+  PlannedStep step = planned;
+  SetText(RequestOf(step), "name", dossier.name());
+  SetText(RequestOf(step), "etag", dossier.etag());
+  if (step.has_accept()) RETURN_IF_ERROR(papers->Check(dossier.name(), step));
+  if (step.has_ask_supplement()) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> missing, papers->Missing(dossier.name(), step));
+    auto& items = *step.mutable_ask_supplement()->mutable_items();
+    if (!missing.empty()) items.Assign(missing.begin(), missing.end());
+  }
+  return patience_->Repeat([&] { return Send(*client_, step); });
 }
 
 absl::StatusOr<Dossier> JourneyRun::Get(const std::string& name) {
@@ -173,18 +185,51 @@ absl::StatusOr<Dossier> JourneyRun::Get(const std::string& name) {
   return patience_->Repeat([&] { return client_->Call(&DossiersStub::GetDossier, request); });
 }
 
-void JourneyRun::Ended(size_t index, const Dossier& dossier) {
+absl::StatusOr<AddedDocument> JourneyRun::FirstPaperOf(int number) {
+  const Outcome& earlier = outcomes_[static_cast<size_t>(number - 1)];
+  for (;;) {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (earlier.ended) {
+        const auto paper =
+            std::find_if(earlier.documents.begin(), earlier.documents.end(),
+                         [](const AddedDocument& document) { return document.item() != 0; });
+        return paper == earlier.documents.end() ? AddedDocument() : *paper;
+      }
+      if (earlier.given_up || patience_->Over()) {
+        return MakeError(absl::StatusCode::kUnavailable, "JOURNEY_EARLIER_DOSSIER_MISSING",
+                         absl::StrCat("dossier ", number, " has not ended"));
+      }
+    }
+    patience_->Wait(kWatchPause);
+  }
+}
+
+void JourneyRun::GiveUp(size_t index, const absl::Status& why) {
+  {
+    absl::MutexLock lock(&mutex_);
+    outcomes_[index].trouble = Trouble(why);
+    outcomes_[index].given_up = true;
+  }
+  const std::string reason = ErrorReason(why);
+  if (!MayRepeat(why) && reason != kMoved && reason != kPaperWrong) Fail(why);
+}
+
+void JourneyRun::Ended(size_t index, const Dossier& dossier,
+                       const std::vector<AddedDocument>& documents) {
   EndedDossier ended;
   ended.set_number(static_cast<int>(index) + 1);
   ended.set_name(dossier.name());
   ended.set_portal_number(PortalNumber(dossier));
   ended.set_state(dossier.state());
+  ended.mutable_documents()->Assign(documents.begin(), documents.end());
   const absl::Status appended = file_->Append(ended);
   if (!appended.ok()) return Fail(appended);
   ++ended_;
   absl::MutexLock lock(&mutex_);
   outcomes_[index].ended = true;
   outcomes_[index].portal_number = ended.portal_number();
+  outcomes_[index].documents = documents;
   waiting_.push_back({index, absl::Now() + kFirstWait, kFirstWait});
 }
 

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "tools/lgsp/journey/papers.h"
 #include "tools/lgsp/journey/patience.h"
 #include "tools/lgsp/journey/plan_file.h"
 #include "tools/lgsp/journey/platform_client.h"
@@ -28,8 +29,12 @@ struct Outcome {
   // `dossiers/{uuid}`; empty before submission was answered.
   std::string name;
   std::string portal_number;
+  // What was added on its way.
+  std::vector<AddedDocument> documents;
   // Why it did not end, or is not synced.
   std::string trouble;
+  // It will not end in this run.
+  bool given_up = false;
 };
 
 // The code, or the UUID of a dossier that has none.
@@ -68,9 +73,14 @@ class JourneyRun {
   };
 
   void TakePlanned();
-  absl::Status Walk(const PlannedDossier& planned, Dossier* dossier);
+  // `papers`: of this dossier.
+  absl::Status Walk(const PlannedDossier& planned, Papers* papers, Dossier* dossier);
+  absl::StatusOr<Dossier> Take(const PlannedStep& step, Papers* papers, const Dossier& dossier);
   absl::StatusOr<Dossier> Get(const std::string& name);
-  void Ended(size_t index, const Dossier& dossier);
+  // Of a dossier that was taken before the one that asks, so that somebody walks it or has.
+  absl::StatusOr<AddedDocument> FirstPaperOf(int number);
+  void Ended(size_t index, const Dossier& dossier, const std::vector<AddedDocument>& documents);
+  void GiveUp(size_t index, const absl::Status& why);
   void Watch();
   bool LookAt(Waiting* waiting);
   std::vector<Waiting> TakeDue();

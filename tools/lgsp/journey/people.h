@@ -21,10 +21,13 @@ class Chance {
 };
 
 // A citizen with a name in NFC, a 12-digit personal ID of valid form whose serial begins with 99, a
-// telephone number that cannot be dialled (00…) and an address at example.com.
+// telephone number that cannot be dialled (00…) and an address at example.com. Some have a single
+// name and only a year of birth, some ask together with another, some are foreigners with a
+// passport.
 dossiers::v1::Applicant MakeCitizen(Chance& chance);
 
-// A business with a tax number of a province that does not exist (00…).
-dossiers::v1::Applicant MakeBusiness(Chance& chance);
+// A business or a cooperative with a tax number of a province that does not exist (00…), and who
+// represents it; a third of them with staff authorised to file.
+dossiers::v1::Applicant MakeOrganisation(Chance& chance);
 
 }  // namespace lgsp::cli

@@ -37,8 +37,12 @@ std::vector<bool> Choose(int dossiers, int count, Chance& chance) {
 // Every so many dossiers one, rounded, and at least one where there are that many or half.
 int OneIn(int every, int dossiers) { return (dossiers + every / 2) / every; }
 
+// Between a dossier and the one that reuses its papers: more than are under way at one time, so
+// that it does not wait.
+constexpr int kReuseDistance = 12;
+
 // A tenth is refused, a twentieth withdrawn; more than a tenth has a supplement, a tenth was
-// helped.
+// helped; a sixth is an organisation's, an eighth comes again.
 std::vector<Special> DrawSpecials(int dossiers, Chance& chance) {
   std::vector<Special> specials(static_cast<size_t>(dossiers));
   const auto choose = [&](int count, const std::function<void(Special&)>& mark) {
@@ -54,11 +58,13 @@ std::vector<Special> DrawSpecials(int dossiers, Chance& chance) {
   choose(OneIn(12, dossiers), [](Special& s) { s.forwarded = true; });
   choose(OneIn(12, dossiers), [](Special& s) { s.consulted = true; });
   choose(OneIn(15, dossiers), [](Special& s) { s.apology = true; });
+  choose(OneIn(6, dossiers), [](Special& s) { s.organisation = true; });
+  choose(OneIn(8, dossiers), [](Special& s) { s.again = true; });
   return specials;
 }
 
 // Draws the procedures and channels of a journey: departments' and communes' ones in turn by
-// chance.
+// chance, those that organisations or citizens may file.
 class Draw {
  public:
   Draw(const ProcedureCatalog& catalog, absl::Time made, Chance& chance)
@@ -69,21 +75,28 @@ class Draw {
         const TermChoice term = ChooseTerm(procedure, channel);
         // Acceptance would be refused: the due date lies in a year without working days on file.
         if (term.at_most_days > days_on_file) continue;
-        drawable_[procedure.of_commune].push_back({&procedure, channel, term, ""});
+        const Drawn drawn = {&procedure, channel, term, ""};
+        if (procedure.for_citizens) drawable_[procedure.of_commune][0].push_back(drawn);
+        if (procedure.for_organisations) drawable_[procedure.of_commune][1].push_back(drawn);
       }
     }
   }
 
   absl::Status Check() const {
-    if (!drawable_[0].empty() && !drawable_[1].empty()) return absl::OkStatus();
-    return MakeError(absl::StatusCode::kInvalidArgument, "CATALOG_INVALID",
-                     "the catalogue has no procedure of one of the levels whose due date lies "
-                     "within the calendar");
+    for (const auto& level : drawable_) {
+      for (const std::vector<Drawn>& of_kind : level) {
+        if (!of_kind.empty()) continue;
+        return MakeError(absl::StatusCode::kInvalidArgument, "CATALOG_INVALID",
+                         "the catalogue has no procedure of one of the levels, for citizens or "
+                         "for organisations, whose due date lies within the calendar");
+      }
+    }
+    return absl::OkStatus();
   }
 
-  Drawn Next() {
-    const std::vector<Drawn>& level = drawable_[chance_.Below(2)];
-    Drawn drawn = level[chance_.Below(static_cast<uint32_t>(level.size()))];
+  Drawn Next(bool organisation) {
+    const std::vector<Drawn>& of_kind = drawable_[chance_.Below(2)][organisation ? 1 : 0];
+    Drawn drawn = of_kind[chance_.Below(static_cast<uint32_t>(of_kind.size()))];
     drawn.commune =
         catalog_.communes[chance_.Below(static_cast<uint32_t>(catalog_.communes.size()))];
     return drawn;
@@ -92,8 +105,8 @@ class Draw {
  private:
   const ProcedureCatalog& catalog_;
   Chance& chance_;
-  // Of departments, of communes.
-  std::vector<Drawn> drawable_[2];
+  // Of departments, of communes; for citizens, for organisations.
+  std::vector<Drawn> drawable_[2][2];
 };
 
 void SetRequestIds(const PlanHeader& header, PlannedDossier& planned) {
@@ -101,6 +114,15 @@ void SetRequestIds(const PlanHeader& header, PlannedDossier& planned) {
     SetText(RequestOf(*planned.mutable_steps(i)), "request_id",
             absl::StrCat("journey-", header.id(), "-", planned.number(), "-", i + 1));
   }
+}
+
+// `planned` is of the same applicant as `earlier`, and begins with a paper of it.
+void ComeAgain(const PlannedDossier& earlier, PlannedDossier& planned) {
+  *planned.mutable_steps(0)->mutable_submit()->mutable_applicant() =
+      earlier.steps(0).submit().applicant();
+  PlannedStep& step = *planned.mutable_steps(1);
+  step.set_reuse_from(earlier.number());
+  step.set_papers(std::max(step.papers(), 1));
 }
 
 absl::Status AddRecord(PlanRecord record, size_t line, Plan* plan) {
@@ -139,13 +161,24 @@ absl::StatusOr<Plan> MakePlan(const PlanHeader& header, const ProcedureCatalog& 
   RETURN_IF_ERROR(draw.Check());
   Plan plan;
   plan.header = header;
-  const std::vector<Special> specials = DrawSpecials(header.dossiers(), chance);
+  std::vector<Special> specials = DrawSpecials(header.dossiers(), chance);
+  std::vector<Drawn> drawn;
   for (int number = 1; number <= header.dossiers(); ++number) {
-    PlannedDossier& planned = plan.dossiers.emplace_back();
+    const int earlier = std::max(number - kReuseDistance, 1);
+    Special& special = specials[static_cast<size_t>(number - 1)];
+    // The first one can reuse nothing.
+    special.again = special.again && earlier < number;
+    const Special& asker = specials[static_cast<size_t>(earlier - 1)];
+    if (special.again) special.organisation = asker.organisation;
+    drawn.push_back(special.again ? drawn[static_cast<size_t>(earlier - 1)]
+                                  : draw.Next(special.organisation));
+    PlannedDossier planned;
     planned.set_number(number);
-    PlanWay(draw.Next(), specials[static_cast<size_t>(number - 1)], made, chance, planned);
+    PlanWay(drawn.back(), special, made, chance, planned);
+    if (special.again) ComeAgain(plan.dossiers[static_cast<size_t>(earlier - 1)], planned);
     planned.mutable_steps(0)->mutable_submit()->set_subject(SubjectOf(header, number));
     SetRequestIds(header, planned);
+    plan.dossiers.push_back(std::move(planned));
   }
   return plan;
 }

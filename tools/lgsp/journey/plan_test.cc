@@ -116,7 +116,8 @@ TEST_CASE(
   CHECK(commands["ForwardDossierRequest"] >= 10);
   CHECK(commands["BeginWaitRequest"] >= 10);
   CHECK(commands["ReappointDossierRequest"] >= 8);
-  CHECK(commands["SignDossierRequest"] >= 10);
+  CHECK(commands["SignDossierRequest"] >= 5);
+  CHECK(commands["SignResultRequest"] >= 10);
   CHECK(commands["TransferDossierRequest"] >= 5);
   CHECK(levels["commune"] > 70);
   CHECK(levels["department"] > 70);
@@ -168,30 +169,97 @@ TEST_CASE("no term reaches beyond the calendar, whenever the plan is made") {
   }
 }
 
+// Born before 1910 and of the block: nobody's number.
+void CheckNobodysId(const std::string& id) {
+  CHECK(text::CheckPersonalId("id", id).ok());
+  CHECK((id.substr(0, 3) == "095" || id.substr(0, 3) == "096"));
+  CHECK((id[3] == '0' || id[3] == '1'));
+  CHECK(id[4] == '0');
+  CHECK(id.substr(6, 2) == "99");
+}
+
 TEST_CASE("applicants are synthetic, of valid form and in NFC") {
-  int citizens = 0;
+  int citizens = 0, foreigners = 0, single = 0, together = 0, staff = 0;
   for (const PlannedDossier& planned : Make(Header(200)).dossiers) {
-    const Applicant& applicant = planned.steps(0).submit().applicant();
+    const Applicant& applicant = SubmitOf(planned).applicant();
     INFO(applicant.ShortDebugString());
     CHECK(*text::ToNfc(applicant.full_name()) == applicant.full_name());
     CHECK(absl::EndsWith(applicant.email(), "@example.com"));
     if (applicant.kind() != Applicant::CITIZEN) {
       CHECK(applicant.id_number().substr(0, 4) == "0000");
+      CheckNobodysId(applicant.representative().id_number());
+      staff += applicant.authorisations_size();
       continue;
     }
     ++citizens;
-    const std::string& id = applicant.id_number();
-    CHECK(text::CheckPersonalId("id", id).ok());
-    CHECK((id.substr(0, 3) == "095" || id.substr(0, 3) == "096"));
-    const bool woman = absl::StrContains(applicant.full_name(), " Thị ");
-    CHECK((id[3] == '0' || id[3] == '1'));
-    if (woman) CHECK(id[3] == '1');
-    // Born before 1910 and of the block: nobody's number.
-    CHECK(id[4] == '0');
-    CHECK(id.substr(6, 2) == "99");
     CHECK(applicant.phone().substr(0, 4) == "0000");
+    if (!applicant.nationality().empty()) {
+      ++foreigners;
+      CHECK(applicant.id_number()[0] == 'N');
+      continue;
+    }
+    const std::string& id = applicant.id_number();
+    CheckNobodysId(id);
+    if (absl::StrContains(applicant.full_name(), " Thị ")) CHECK(id[3] == '1');
+    for (const auto& other : applicant.co_applicants()) {
+      ++together;
+      CheckNobodysId(other.id_number());
+      CHECK(other.id_number() != id);
+    }
+    if (!applicant.has_birth_date()) continue;
+    ++single;
+    CHECK_FALSE(absl::StrContains(applicant.full_name(), " "));
+    CHECK(applicant.birth_date().month() == 0);
+    CHECK(applicant.birth_date().year() % 100 == std::stoi(id.substr(4, 2)));
   }
-  CHECK(citizens > 50);
+  CHECK(citizens > 150);
+  CHECK(foreigners > 5);
+  CHECK(single > 5);
+  CHECK(together > 5);
+  CHECK(staff > 3);
+}
+
+TEST_CASE("a sixth is asked for by organisations, each for what it may ask for") {
+  std::map<std::string, const Procedure*> by_code;
+  for (const Procedure& procedure : RealCatalog().procedures) by_code[procedure.code] = &procedure;
+  int organisations = 0;
+  for (const PlannedDossier& planned : Make(Header(300)).dossiers) {
+    const Procedure& procedure = *by_code.at(SubmitOf(planned).procedure());
+    const bool organisation = SubmitOf(planned).applicant().kind() != Applicant::CITIZEN;
+    CHECK((organisation ? procedure.for_organisations : procedure.for_citizens));
+    organisations += organisation ? 1 : 0;
+  }
+  CHECK(organisations > 300 / 10);
+  CHECK(organisations < 300 / 4);
+}
+
+TEST_CASE("papers come before the second step and with a supplement; some are reused") {
+  const Plan plan = Make(Header(200));
+  int reused = 0, digitised = 0;
+  for (const PlannedDossier& planned : plan.dossiers) {
+    bool supplement = false;
+    for (int i = 0; i < planned.steps_size(); ++i) {
+      const PlannedStep& step = planned.steps(i);
+      supplement = supplement || step.has_ask_supplement();
+      CHECK((step.papers() == 0 || i == 1 || step.has_answer_supplement()));
+      if (step.has_answer_supplement()) CHECK(step.papers() == 3);
+    }
+    const PlannedStep& first = planned.steps(1);
+    if (!supplement) CHECK(first.papers() == 3);
+    CHECK(first.papers() <= (supplement ? 1 : 3));
+    digitised += first.has_digitisation() ? 1 : 0;
+    if (first.has_digitisation()) CHECK(SubmitOf(planned).channel() != Dossier::ONLINE);
+    if (first.reuse_from() == 0) continue;
+    ++reused;
+    REQUIRE(first.reuse_from() < planned.number());
+    const SubmitDossierRequest& earlier =
+        SubmitOf(plan.dossiers[static_cast<size_t>(first.reuse_from() - 1)]);
+    CHECK(MessageDifferencer::Equals(earlier.applicant(), SubmitOf(planned).applicant()));
+    CHECK(earlier.procedure() == SubmitOf(planned).procedure());
+    CHECK(first.papers() >= 1);
+  }
+  CHECK(reused > 15);
+  CHECK(digitised > 20);
 }
 
 TEST_CASE("a plan reads back as it was written") {

@@ -13,12 +13,15 @@ namespace {
 
 constexpr char kOfficer[] = "cb-0001";
 constexpr char kRoles[] = "intake,processing";
+constexpr size_t kChunkBytes = 64 << 10;
 
 }  // namespace
 
 PlatformClient::PlatformClient(std::string address, const std::shared_ptr<grpc::Channel>& channel)
     : address_(std::move(address)),
       dossiers_(dossiers::v1::Dossiers::NewStub(channel)),
+      documents_(dossiers::v1::Documents::NewStub(channel)),
+      results_(dossiers::v1::Results::NewStub(channel)),
       insights_(insights::v1::Insights::NewStub(channel)) {}
 
 absl::StatusOr<std::unique_ptr<PlatformClient>> PlatformClient::Connect(const DataFolder& folder,
@@ -50,6 +53,45 @@ void PlatformClient::Prepare(absl::string_view unit, absl::string_view role,
   if (unit.empty()) return;
   context->AddMetadata("lgsp-officer", absl::StrCat(kOfficer, "; ", unit, "; ", kRoles,
                                                     role.empty() ? "" : ",", role));
+}
+
+absl::StatusOr<dossiers::v1::Document> PlatformClient::Upload(const dossiers::v1::UploadHead& head,
+                                                              absl::string_view content,
+                                                              absl::string_view sha256,
+                                                              absl::string_view unit,
+                                                              absl::string_view role) {
+  grpc::ClientContext context;
+  Prepare(unit, role, &context);
+  dossiers::v1::Document document;
+  const auto writer = documents_->UploadDocument(&context, &document);
+  dossiers::v1::UploadDocumentRequest message;
+  *message.mutable_head() = head;
+  bool open = writer->Write(message);
+  for (size_t at = 0; open && at < content.size(); at += kChunkBytes) {
+    message.set_chunk(std::string(content.substr(at, kChunkBytes)));
+    open = writer->Write(message);
+  }
+  message.mutable_end()->set_size_bytes(static_cast<int64_t>(content.size()));
+  message.mutable_end()->set_sha256(std::string(sha256));
+  if (open) writer->Write(message);
+  writer->WritesDone();
+  const absl::Status status = Converted(writer->Finish());
+  if (!status.ok()) return status;
+  return document;
+}
+
+absl::StatusOr<std::string> PlatformClient::Download(const std::string& document) {
+  grpc::ClientContext context;
+  Prepare("", "", &context);
+  dossiers::v1::DownloadDocumentRequest request;
+  request.set_name(document);
+  const auto reader = documents_->DownloadDocument(&context, request);
+  std::string content;
+  dossiers::v1::DownloadDocumentResponse message;
+  while (reader->Read(&message)) content += message.chunk();
+  const absl::Status status = Converted(reader->Finish());
+  if (!status.ok()) return status;
+  return content;
 }
 
 absl::Status PlatformClient::Converted(const grpc::Status& status) {

@@ -9,7 +9,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "lgsp/dossiers/v1/documents.grpc.pb.h"
 #include "lgsp/dossiers/v1/dossiers.grpc.pb.h"
+#include "lgsp/dossiers/v1/results.grpc.pb.h"
 #include "lgsp/insights/v1/insights.grpc.pb.h"
 #include "tools/lgsp/data_folder.h"
 
@@ -44,7 +46,15 @@ class PlatformClient {
     return response;
   }
 
+  // Sends a document in one piece after the other; reads one whole. As Call.
+  absl::StatusOr<dossiers::v1::Document> Upload(const dossiers::v1::UploadHead& head,
+                                                absl::string_view content, absl::string_view sha256,
+                                                absl::string_view unit, absl::string_view role);
+  absl::StatusOr<std::string> Download(const std::string& document);
+
  private:
+  using DocumentsStub = dossiers::v1::Documents::Stub;
+  using ResultsStub = dossiers::v1::Results::Stub;
   using DossiersStub = dossiers::v1::Dossiers::Stub;
   using InsightsStub = insights::v1::Insights::Stub;
 
@@ -52,10 +62,14 @@ class PlatformClient {
   static void Prepare(absl::string_view unit, absl::string_view role, grpc::ClientContext* context);
   static absl::Status Converted(const grpc::Status& status);
   DossiersStub* StubOf(DossiersStub*) { return dossiers_.get(); }
+  DocumentsStub* StubOf(DocumentsStub*) { return documents_.get(); }
+  ResultsStub* StubOf(ResultsStub*) { return results_.get(); }
   InsightsStub* StubOf(InsightsStub*) { return insights_.get(); }
 
   const std::string address_;
   const std::unique_ptr<DossiersStub> dossiers_;
+  const std::unique_ptr<DocumentsStub> documents_;
+  const std::unique_ptr<ResultsStub> results_;
   const std::unique_ptr<InsightsStub> insights_;
 };
 

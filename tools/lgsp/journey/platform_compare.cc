@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "libs/keys/digest.h"
 #include "libs/status/status.h"
 
 namespace lgsp::cli {
@@ -15,6 +16,8 @@ using dossiers::v1::Dossier;
 
 constexpr int kDossiersPerPage = 200;
 constexpr int kCountsPerPage = 1000;
+// Of so many dossiers one document is read.
+constexpr int kReadEvery = 5;
 // The plan and the platform may have clocks of their own.
 constexpr absl::Duration kClockSkew = absl::Minutes(5);
 
@@ -22,6 +25,7 @@ constexpr absl::Duration kClockSkew = absl::Minutes(5);
 struct Listed {
   std::string name;
   Dossier::State state;
+  dossiers::v1::Applicant applicant;
 };
 using ListedBySubject = std::multimap<std::string, Listed>;
 
@@ -37,11 +41,24 @@ absl::StatusOr<ListedBySubject> ListSince(absl::Time since, PlatformClient* clie
     for (const Dossier& dossier : page.dossiers()) {
       // Newest first: what follows is older still.
       if (ToTime(dossier.submit_time()) < since) return listed;
-      listed.insert({dossier.subject(), {dossier.name(), dossier.state()}});
+      listed.insert({dossier.subject(), {dossier.name(), dossier.state(), dossier.applicant()}});
     }
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());
   return listed;
+}
+
+// What the registers of persons and of organisations know them by.
+bool IsSame(const dossiers::v1::Applicant& one, const dossiers::v1::Applicant& other) {
+  const auto authorised = [](const dossiers::v1::Applicant& applicant) {
+    return applicant.authorisations_size();
+  };
+  return one.kind() == other.kind() && one.id_number() == other.id_number() &&
+         one.full_name() == other.full_name() && one.nationality() == other.nationality() &&
+         one.birth_date().year() == other.birth_date().year() &&
+         one.representative().id_number() == other.representative().id_number() &&
+         authorised(one) == authorised(other) &&
+         one.co_applicants_size() == other.co_applicants_size();
 }
 
 }  // namespace
@@ -84,6 +101,33 @@ absl::StatusOr<std::vector<Difference>> CompareWithList(const Plan& plan,
                                           Dossier::State_Name(first->second.state), " instead of ",
                                           outcome.name, " ", Dossier::State_Name(planned.end()))});
     }
+    if (!IsSame(first->second.applicant, planned.steps(0).submit().applicant())) {
+      differences.push_back({Difference::Kind::kLost, planned.number(),
+                             absl::StrCat("list: ", outcome.name, " is of another applicant")});
+    }
+  }
+  return differences;
+}
+
+absl::StatusOr<std::vector<Difference>> CompareContents(const std::vector<EndedPapers>& ended,
+                                                        PlatformClient* client, Patience* patience,
+                                                        int* read) {
+  std::vector<Difference> differences;
+  for (const EndedPapers& papers : ended) {
+    if (papers.number % kReadEvery != 0 || papers.documents.empty()) continue;
+    const AddedDocument& document = papers.documents.back();
+    const auto content = patience->Repeat([&] { return client->Download(document.name()); });
+    if (content.ok() && keys::Hex(keys::Sha256(*content)) == document.sha256()) {
+      ++*read;
+      continue;
+    }
+    if (!content.ok() && MayRepeat(content.status())) return content.status();
+    differences.push_back(
+        {Difference::Kind::kLost, papers.number,
+         absl::StrCat("content: ", document.name(),
+                      content.ok()
+                          ? " is not what was added"
+                          : absl::StrCat(" is not given out: ", ErrorReason(content.status())))});
   }
   return differences;
 }

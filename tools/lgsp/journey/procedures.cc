@@ -68,6 +68,7 @@ absl::StatusOr<std::vector<Procedure>> ReadProcedures(absl::string_view folder) 
     procedure.sector_agency = row[3];
     for (const absl::string_view applicant : absl::StrSplit(row[4], '|')) {
       procedure.for_citizens |= applicant == "CITIZEN";
+      procedure.for_organisations |= applicant == "ENTERPRISE" || applicant == "ORGANISATION";
     }
     for (const absl::string_view channel : absl::StrSplit(row[5], '|', absl::SkipEmpty())) {
       procedure.channels.push_back(ParseChannel(channel));

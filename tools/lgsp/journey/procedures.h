@@ -29,8 +29,9 @@ struct Procedure {
   // Level Xã: a commune settles it; else the department `sector_agency`.
   bool of_commune = false;
   std::string sector_agency;
-  // May a citizen file it? Else businesses do.
+  // Who may file it.
   bool for_citizens = false;
+  bool for_organisations = false;
   std::vector<dossiers::v1::Dossier::Channel> channels;
   std::vector<Term> terms;
 };

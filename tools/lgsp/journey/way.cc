@@ -1,5 +1,6 @@
 #include "tools/lgsp/journey/way.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "tools/lgsp/journey/plan.h"
@@ -9,6 +10,7 @@ namespace {
 
 using dossiers::v1::Assistance;
 using dossiers::v1::DayRun;
+using dossiers::v1::Digitisation;
 using dossiers::v1::Dossier;
 using dossiers::v1::SubmitDossierRequest;
 
@@ -19,6 +21,10 @@ constexpr char kApology[] = "Cần thêm thời gian xác minh hồ sơ";
 constexpr char kQuestion[] = "Đề nghị cho ý kiến về hồ sơ";
 constexpr char kAnswer[] = "Thống nhất";
 constexpr char kMissing[] = "Bản sao có chứng thực giấy tờ kèm theo";
+constexpr char kResultTitle[] = "Quyết định giải quyết thủ tục";
+constexpr char kResultNumber[] = "01/QĐ";
+// Papers that are added at one step.
+constexpr int kMaxPapers = 3;
 constexpr char kDueBasis[] = "Thời hạn do người có thẩm quyền ấn định (dữ liệu thử nghiệm)";
 constexpr absl::Duration kOfficersTerm = absl::Hours(24 * 30);
 // An apology names a date beyond every term of the catalogue.
@@ -37,6 +43,12 @@ class Way {
     planned_.set_end(special_.end);
     settling_ = drawn_.procedure->of_commune ? drawn_.commune : drawn_.procedure->sector_agency;
     Submit();
+    PlanSteps();
+    AddPapers(*planned_.mutable_steps(1));
+  }
+
+ private:
+  void PlanSteps() {
     if (special_.supplement && chance_.Below(2) == 0) SupplementAtIntake();
     if (special_.end == Dossier::REJECTED) {
       Add(settling_, Dossier::REJECTED).mutable_reject()->set_reason(kRejectReason);
@@ -46,7 +58,19 @@ class Way {
     Settle();
   }
 
- private:
+  // What is handed in with the dossier: little, where a supplement will be asked for.
+  void AddPapers(PlannedStep& step) {
+    const bool supplement =
+        std::any_of(planned_.steps().begin(), planned_.steps().end(),
+                    [](const PlannedStep& one) { return one.has_ask_supplement(); });
+    step.set_papers(supplement ? static_cast<int>(chance_.Below(2)) : kMaxPapers);
+    if (drawn_.channel == Dossier::ONLINE || chance_.Below(2) == 0) return;
+    Digitisation& digitisation = *step.mutable_digitisation();
+    digitisation.set_paper(chance_.Below(2) == 0 ? Digitisation::ORIGINAL
+                                                 : Digitisation::COMPARED_COPY);
+    *digitisation.mutable_seen_time() = ToTimestamp(made_);
+  }
+
   PlannedStep& Add(const std::string& unit, Dossier::State state) {
     state_ = state;
     PlannedStep& step = *planned_.add_steps();
@@ -70,7 +94,7 @@ class Way {
       submit.set_settling_agency(settling_);
     }
     *submit.mutable_applicant() =
-        drawn_.procedure->for_citizens ? MakeCitizen(chance_) : MakeBusiness(chance_);
+        special_.organisation ? MakeOrganisation(chance_) : MakeCitizen(chance_);
     if (special_.assisted) Assist(submit);
     if (undetermined) Forward(kServiceCentre, settling_, Dossier::SUBMITTED);
   }
@@ -90,14 +114,22 @@ class Way {
 
   void SupplementAtIntake() {
     Add(intake_, Dossier::SUPPLEMENT_ASKED_AT_INTAKE).mutable_ask_supplement()->add_items(kMissing);
-    Add(intake_, Dossier::SUBMITTED).mutable_answer_supplement();
+    Supplied(Dossier::SUBMITTED);
     supplemented_ = true;
+  }
+
+  // The answer to a supplement request, with what was asked for.
+  void Supplied(Dossier::State state) {
+    PlannedStep& step = Add(intake_, state);
+    step.set_papers(kMaxPapers);
+    step.mutable_answer_supplement();
   }
 
   // By the settling agency, or by the intake, which then hands the file on.
   void Accept() {
     const bool at_intake = intake_ != settling_ && chance_.Below(3) == 0;
-    auto& accept = *Add(at_intake ? intake_ : settling_, Dossier::ACCEPTED).mutable_accept();
+    PlannedStep& step = Add(at_intake ? intake_ : settling_, Dossier::ACCEPTED);
+    auto& accept = *step.mutable_accept();
     if (drawn_.term.term_row != 0) accept.set_term_row(drawn_.term.term_row);
     if (drawn_.term.officer_sets_due_time) {
       *accept.mutable_due_time() = ToTimestamp(made_ + kOfficersTerm);
@@ -138,7 +170,7 @@ class Way {
     }
     if (special_.supplement && !supplemented_) {
       Add(settling_, Dossier::SUPPLEMENT_ASKED).mutable_ask_supplement()->add_items(kMissing);
-      Add(intake_, Dossier::IN_PROGRESS).mutable_answer_supplement();
+      Supplied(Dossier::IN_PROGRESS);
     }
     if (special_.end == Dossier::WITHDRAWN) {
       Add(intake_, Dossier::WITHDRAWN).mutable_withdraw()->set_reason(kWithdrawReason);
@@ -149,11 +181,17 @@ class Way {
       Consult();
     }
     if (special_.apology) Apologise();
-    if (chance_.Below(5) == 0) {
+    if (chance_.Below(3) == 0) {
       Start();
       PlannedStep& sign = Add(settling_, Dossier::SIGNED);
       sign.set_role("head");
-      sign.mutable_sign();
+      if (chance_.Below(3) == 0) {
+        sign.mutable_sign();
+      } else {
+        sign.mutable_sign_result()->set_title(kResultTitle);
+        sign.mutable_sign_result()->set_number(kResultNumber);
+        sign.mutable_sign_result()->set_seal(chance_.Below(2) == 0);
+      }
     }
     Add(settling_, Dossier::COMPLETED).mutable_complete();
     Add(chance_.Below(2) == 0 ? settling_ : intake_, Dossier::RETURNED).mutable_return_();

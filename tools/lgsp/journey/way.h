@@ -24,6 +24,10 @@ struct Special {
   bool forwarded = false;
   bool consulted = false;
   bool apology = false;
+  // An organisation asks, else a citizen.
+  bool organisation = false;
+  // Asks for the same as an earlier dossier of the same applicant, and reuses a paper of it.
+  bool again = false;
 };
 
 // What is drawn for one dossier.
