@@ -479,5 +479,18 @@ TEST_CASE("documents: a download whose client stops reading is cancelled, one th
   }
 }
 
+TEST_CASE("documents: those of a draft are its intake's") {
+  DocumentsOnTheWire wire(sql::Database::Engine::kSqlite);
+  const Dossier draft = wire.NewDossier();
+  wire.Change(draft, [](Dossier& dossier) { dossier.set_state(Dossier::DRAFT); });
+  Caller head = CallerOf("H12.*");
+  head.mutable_officer()->set_id("officer-2");
+  head.mutable_officer()->set_unit(draft.settling_agency());
+  head.mutable_officer()->add_roles("head");
+  CHECK(ErrorReason(wire.Upload(wire.Head(draft), SamplePdf(100), head).status()) ==
+        "COMMAND_NOT_YOURS");
+  CHECK(wire.Upload(wire.Head(draft), SamplePdf(100), CallerOf(draft.intake_agency())).ok());
+}
+
 }  // namespace
 }  // namespace lgsp::dossiers

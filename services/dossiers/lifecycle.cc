@@ -127,7 +127,8 @@ Actors ActorsOf(const lgsp::auth::v1::Caller& caller, const Dossier& dossier) {
   for (const Consultation& consultation : dossier.consultations()) {
     if (IsOpen(consultation) && acts_for(consultation.agency())) actors |= kConsulted;
   }
-  if (!acts_for(dossier.settling_agency())) return actors;
+  // Nobody settles what was not filed.
+  if (dossier.state() == Dossier::DRAFT || !acts_for(dossier.settling_agency())) return actors;
   if (IsHead(caller)) actors |= kHead;
   const bool has_file = !dossier.has_accept_time() || dossier.has_receive_time();
   if (!has_file) return actors | kReceiver;

@@ -87,9 +87,9 @@ grpc::Status MirrorService::PutMirror(grpc::ServerContext* context, const PutMir
     return db_->Run(
         [&](sql::Transaction& tx) -> absl::Status {
           ASSIGN_OR_RETURN(const std::optional<Mirror> before, FindMirror(tx, mirror.code()));
-          if (before.has_value() && before->owner() != mirror.owner()) {
-            return MirrorOfAnother(mirror.code());
-          }
+          const bool theirs = before.has_value() && (before->owner() != mirror.owner() ||
+                                                     !auth::ActsFor(call.caller, before->agency()));
+          if (theirs) return MirrorOfAnother(mirror.code());
           if (before.has_value() && ToTime(before->event_time()) >= ToTime(mirror.event_time())) {
             *response = *before;
             return absl::OkStatus();

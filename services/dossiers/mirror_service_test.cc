@@ -114,6 +114,10 @@ TEST_CASE("mirrors: of two reports the later event holds, in whatever order they
     Caller other = CallerOf("H12.*");
     other.set_system("systems/other");
     CHECK(ErrorReason(mirrors.Put(Sample(9, 10), other).status()) == "MIRROR_OF_ANOTHER");
+    // Nor can its own system take it from an agency that it does not act for.
+    Mirror moved = Sample(9, 10);
+    moved.set_agency("H12.05");
+    CHECK(ErrorReason(mirrors.Put(moved, CallerOf("H12.05")).status()) == "MIRROR_OF_ANOTHER");
   }
 }
 
