@@ -31,6 +31,11 @@ absl::Status QueueTimeout() {
                    "the transaction did not begin in time");
 }
 
+absl::Status SharedInVain() {
+  return MakeError(absl::StatusCode::kAborted, "SQL_CONFLICT",
+                   "given up with another transaction of the same commit");
+}
+
 absl::Status StatementWrong(absl::string_view what) {
   return MakeError(absl::StatusCode::kInternal, "SQL_STATEMENT_WRONG", what);
 }

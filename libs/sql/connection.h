@@ -16,6 +16,8 @@ inline constexpr size_t kMaxStatements = 1000;
 absl::Status TooManyRows();
 absl::Status QueueFull();
 absl::Status QueueTimeout();
+// Of a transaction that shared a commit with another one, which broke it: ABORTED SQL_CONFLICT.
+absl::Status SharedInVain();
 // INTERNAL SQL_STATEMENT_WRONG.
 absl::Status StatementWrong(absl::string_view what);
 

@@ -4,176 +4,24 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "libs/sql/connection.h"
 #include "libs/sql/pool.h"
-#include "libs/sql/postgres_values.h"
-#include "libs/sql/statement_text.h"
+#include "libs/sql/postgres_connection.h"
 #include "libs/status/status.h"
 
 namespace lgsp::sql {
 namespace {
 
 constexpr absl::Duration kConflictPause = absl::Milliseconds(20);
-constexpr char kConnectTimeoutSeconds[] = "5";
-// A peer that does not acknowledge for so long is gone.
-constexpr char kSilenceMilliseconds[] = "15000";
-
-struct Release {
-  void operator()(PGconn* connection) const { PQfinish(connection); }
-  void operator()(PGresult* result) const { PQclear(result); }
-  void operator()(PGcancel* cancel) const { PQfreeCancel(cancel); }
-  void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
-};
-using ResultPtr = std::unique_ptr<PGresult, Release>;
-
-absl::string_view OrEmpty(const char* text) { return text == nullptr ? "" : text; }
-
-absl::Status ErrorOf(const PGresult* result) {
-  switch (PQresultStatus(result)) {
-    case PGRES_COMMAND_OK:
-    case PGRES_TUPLES_OK:
-    case PGRES_SINGLE_TUPLE:
-      return absl::OkStatus();
-    case PGRES_FATAL_ERROR:
-      break;
-    default:
-      return StatementWrong("empty, or COPY");
-  }
-  const absl::string_view state = OrEmpty(PQresultErrorField(result, PG_DIAG_SQLSTATE));
-  // Other messages may quote values.
-  const bool syntax = absl::StartsWith(state, "42");
-  return FromSqlState(state, OrEmpty(PQresultErrorField(result, syntax ? PG_DIAG_MESSAGE_PRIMARY
-                                                                       : PG_DIAG_CONSTRAINT_NAME)));
-}
-
-class PostgresConnection final : public Connection {
- public:
-  static absl::StatusOr<std::unique_ptr<PostgresConnection>> Open(const std::string& url) {
-    // What stands after dbname wins over the URL.
-    constexpr const char* kKeys[] = {"connect_timeout", "tcp_user_timeout", "application_name",
-                                     "dbname",          "client_encoding",  nullptr};
-    const char* values[] = {
-        kConnectTimeoutSeconds, kSilenceMilliseconds, "lgsp", url.c_str(), "UTF8", nullptr};
-    auto connection = std::make_unique<PostgresConnection>();
-    connection->connection_.reset(PQconnectdbParams(kKeys, values, 1));
-    // Its own words name hosts and users.
-    if (connection->lost()) return FromSqlState("", "cannot connect");
-    PQsetNoticeProcessor(connection->connection_.get(), [](void*, const char*) {}, nullptr);
-    return connection;
-  }
-
-  bool lost() const { return PQstatus(connection_.get()) != CONNECTION_OK; }
-
-  // BEGIN and the like, several at once too.
-  absl::Status Command(const std::string& sql) {
-    const ResultPtr result(PQexec(connection_.get(), sql.c_str()));
-    return Checked(ErrorOf(result.get()));
-  }
-
- private:
-  struct Statement {
-    std::string id;
-    std::vector<std::string> names;
-  };
-
-  // A connection that died with an error in words is lost all the same.
-  absl::Status Checked(absl::Status status) const {
-    return !status.ok() && lost() ? FromSqlState("", "") : status;
-  }
-
-  absl::StatusOr<const Statement*> Prepare(absl::string_view sql, Params params);
-  absl::StatusOr<Result> Perform(absl::string_view sql, Params params) override;
-  absl::StatusOr<Result> Receive();
-  static absl::Status AddRows(const PGresult* answer, Result* result);
-
-  std::unique_ptr<PGconn, Release> connection_;
-  // By the types of the values and the text: PostgreSQL prepares for given types.
-  absl::flat_hash_map<std::string, Statement> statements_;
-  int64_t prepared_ = 0;
-};
-
-absl::StatusOr<const PostgresConnection::Statement*> PostgresConnection::Prepare(
-    absl::string_view sql, Params params) {
-  std::string key;
-  key.reserve(params.size() + 1 + sql.size());
-  for (const Param& param : params) key += static_cast<char>('0' + param.value.index());
-  absl::StrAppend(&key, " ", sql);
-  if (const auto known = statements_.find(key); known != statements_.end()) return &known->second;
-  if (statements_.size() >= kMaxStatements) {
-    RETURN_IF_ERROR(Command("DEALLOCATE ALL"));
-    statements_.clear();
-  }
-  StatementText text = NumberParameters(sql, '$');
-  ASSIGN_OR_RETURN(const std::vector<const Value*> values, InOrder(text.names, params));
-  std::vector<Oid> types;
-  types.reserve(values.size());
-  for (const Value* value : values) types.push_back(TypeOf(*value));
-  Statement statement{absl::StrCat("s", ++prepared_), std::move(text.names)};
-  const ResultPtr result(PQprepare(connection_.get(), statement.id.c_str(), text.sql.c_str(),
-                                   static_cast<int>(types.size()), types.data()));
-  RETURN_IF_ERROR(Checked(ErrorOf(result.get())));
-  return &statements_.emplace(std::move(key), std::move(statement)).first->second;
-}
-
-absl::StatusOr<Result> PostgresConnection::Perform(absl::string_view sql, Params params) {
-  ASSIGN_OR_RETURN(const Statement* statement, Prepare(sql, params));
-  ASSIGN_OR_RETURN(const std::vector<const Value*> values, InOrder(statement->names, params));
-  const BinaryParams binary(values);
-  if (PQsendQueryPrepared(connection_.get(), statement->id.c_str(), static_cast<int>(values.size()),
-                          binary.data.data(), binary.lengths.data(), binary.formats.data(),
-                          1) == 0) {
-    return Checked(FromSqlState("", ""));
-  }
-  // Row by row, so that too many are not all held before they are refused.
-  PQsetSingleRowMode(connection_.get());
-  return Receive();
-}
-
-absl::StatusOr<Result> PostgresConnection::Receive() {
-  Result result;
-  absl::Status status;
-  for (;;) {
-    const ResultPtr answer(PQgetResult(connection_.get()));
-    if (answer == nullptr) break;
-    // After the first error the rest is only waited for.
-    if (!status.ok()) continue;
-    status = ErrorOf(answer.get());
-    if (status.ok()) status = AddRows(answer.get(), &result);
-    if (ErrorReason(status) == "SQL_TOO_MANY_ROWS") {
-      char reason[256];
-      const std::unique_ptr<PGcancel, Release> cancel(PQgetCancel(connection_.get()));
-      PQcancel(cancel.get(), reason, sizeof(reason));
-    }
-  }
-  RETURN_IF_ERROR(Checked(std::move(status)));
-  return result;
-}
-
-absl::Status PostgresConnection::AddRows(const PGresult* answer, Result* result) {
-  if (PQresultStatus(answer) != PGRES_SINGLE_TUPLE) {
-    // A SELECT counts its rows there.
-    auto* end = const_cast<PGresult*>(answer);
-    const bool change = !absl::StartsWith(PQcmdStatus(end), "SELECT");
-    if (change) (void)absl::SimpleAtoi(PQcmdTuples(end), &result->changed);
-    return absl::OkStatus();
-  }
-  if (result->rows.size() == kMaxRows) return TooManyRows();
-  std::vector<Value> row(PQnfields(answer));
-  for (size_t i = 0; i < row.size(); ++i) {
-    const int column = static_cast<int>(i);
-    if (PQgetisnull(answer, 0, column) != 0) continue;
-    const absl::string_view data(PQgetvalue(answer, 0, column), PQgetlength(answer, 0, column));
-    ASSIGN_OR_RETURN(row[i], Decode(PQftype(answer, column), data));
-  }
-  result->rows.emplace_back(std::move(row));
-  return absl::OkStatus();
-}
+// A statement that takes longer, or waits longer for a lock, holds up those it shares a transaction
+// with: it is run again in one of its own.
+constexpr absl::Duration kSharedPatience = absl::Milliseconds(200);
+constexpr char kShare[] =
+    "SET LOCAL lock_timeout = 20; SET LOCAL statement_timeout = 200; SAVEPOINT shared";
+constexpr char kShareAgain[] = "RELEASE shared; SAVEPOINT shared";
 
 class PostgresDatabase final : public Database {
  public:
@@ -181,53 +29,127 @@ class PostgresDatabase final : public Database {
       : url_(options.url), instruments_(options.metrics), pool_(options, &instruments_) {}
 
   Engine engine() const override { return Engine::kPostgres; }
-  absl::Status Run(Body body, absl::Time deadline) override {
-    return Transact(Mode::kRun, body, deadline);
-  }
-  absl::Status Read(Body body, absl::Time deadline) override {
-    return Transact(Mode::kRead, body, deadline);
-  }
+  absl::Status Run(Body body, absl::Time deadline) override;
+  absl::Status Read(Body body, absl::Time deadline) override;
 
  private:
   using ConnectionPtr = std::unique_ptr<PostgresConnection>;
+  using Visit = Pool<PostgresConnection>::Visit;
 
-  absl::Status Transact(Mode mode, Body body, absl::Time deadline);
-  absl::Status Attempt(ConnectionPtr& connection, Mode mode, Body body, absl::Time deadline);
+  // A Run that waits for a connection, or is run by one that has one.
+  struct Request : Waiter {
+    Request(Body body, absl::Time deadline) : Waiter(deadline), body(body) {}
+    const Body body;
+    // When it was run by another: what came of it, or that it has to be run alone.
+    absl::Status status;
+    bool again = false;
+  };
+
+  // With a connection of its own from the pool; `first`: the number of its first attempt.
+  absl::Status Transact(Mode mode, Request& request, int first);
+  absl::Status Attempt(ConnectionPtr& connection, Mode mode, const Request& request, bool share);
   absl::Status Begin(ConnectionPtr& connection, Mode mode, absl::Time deadline);
+  absl::Status ShareWith(PostgresConnection& connection, std::vector<Request*>& others);
+  absl::Status Commit(ConnectionPtr& connection, bool share);
 
   const std::string url_;
   Instruments instruments_;
   Pool<PostgresConnection> pool_;
 };
 
-absl::Status PostgresDatabase::Transact(Mode mode, Body body, absl::Time deadline) {
+absl::Status PostgresDatabase::Run(Body body, absl::Time deadline) {
   RequireNotInBody();
+  const Visit visit(&pool_);
   const absl::Time start = absl::Now();
-  absl::StatusOr<ConnectionPtr> connection = pool_.Take(deadline);
-  absl::Status status = connection.status();
-  for (int attempt = 1; connection.ok(); ++attempt) {
-    status = Attempt(*connection, mode, body, deadline);
-    if (!IsConflict(status) || attempt == kMaxAttempts || absl::Now() >= deadline) break;
-    instruments_.Count(mode, status);
-    // At once it could take the lock again that the other one of a deadlock waits for.
-    if (ErrorReason(status) == "SQL_CONFLICT") {
-      absl::SleepFor(std::min(attempt * kConflictPause, deadline - absl::Now()));
-    }
+  Request request(body, deadline);
+  request.may_be_taken = true;
+  absl::Status status = Transact(Mode::kRun, request, 1);
+  if (request.again) {
+    instruments_.Count(Mode::kRun, SharedInVain());
+    Request alone(body, deadline);
+    status = Transact(Mode::kRun, alone, 2);
   }
-  instruments_.Finish(mode, status, start);
-  if (connection.ok()) pool_.Return(*std::move(connection));
+  instruments_.Finish(Mode::kRun, status, start);
   return status;
 }
 
-absl::Status PostgresDatabase::Attempt(ConnectionPtr& connection, Mode mode, Body body,
-                                       absl::Time deadline) {
-  RETURN_IF_ERROR(Begin(connection, mode, deadline));
-  absl::Status status = connection->RunBody(body);
-  const absl::Status ended = connection->Command(status.ok() ? "COMMIT" : "ROLLBACK");
-  // What was read was read, whatever becomes of the end.
-  if (status.ok() && mode == Mode::kRun) status = OfCommit(ended);
-  if (!ended.ok()) connection.reset();
+absl::Status PostgresDatabase::Read(Body body, absl::Time deadline) {
+  RequireNotInBody();
+  const Visit visit(&pool_);
+  const absl::Time start = absl::Now();
+  Request request(body, deadline);
+  absl::Status status = Transact(Mode::kRead, request, 1);
+  instruments_.Finish(Mode::kRead, status, start);
   return status;
+}
+
+absl::Status PostgresDatabase::Transact(Mode mode, Request& request, int first) {
+  ASSIGN_OR_RETURN(ConnectionPtr connection, pool_.Take(request));
+  if (request.state == Waiter::State::kDone) return request.status;
+  absl::Status status;
+  for (int attempt = first;; ++attempt) {
+    status = Attempt(connection, mode, request, attempt == 1);
+    if (!IsConflict(status) || attempt == kMaxAttempts || absl::Now() >= request.deadline) break;
+    instruments_.Count(mode, status);
+    // At once it could take the lock again that the other one of a deadlock waits for.
+    if (ErrorReason(status) == "SQL_CONFLICT") {
+      absl::SleepFor(std::min(attempt * kConflictPause, request.deadline - absl::Now()));
+    }
+  }
+  pool_.Return(std::move(connection));
+  return status;
+}
+
+absl::Status PostgresDatabase::Attempt(ConnectionPtr& connection, Mode mode, const Request& request,
+                                       bool share) {
+  RETURN_IF_ERROR(Begin(connection, mode, request.deadline));
+  absl::Status status = connection->RunBody(request.body);
+  if (status.ok() && mode == Mode::kRun) return Commit(connection, share);
+  // What was read was read, whatever becomes of the end.
+  if (!connection->Command(status.ok() ? "COMMIT" : "ROLLBACK").ok()) connection.reset();
+  return status;
+}
+
+absl::Status PostgresDatabase::Commit(ConnectionPtr& connection, bool share) {
+  std::vector<Request*> others;
+  absl::Status status;
+  if (share) status = ShareWith(*connection, others);
+  const absl::Status ended = connection->Command(status.ok() ? "COMMIT" : "ROLLBACK");
+  if (status.ok()) status = OfCommit(ended);
+  if (!ended.ok()) connection.reset();
+  instruments_.batch_size.Observe(static_cast<double>(1 + others.size()));
+  // Nobody before the commit, not even who failed: it may have failed for what it saw of another
+  // that is not kept after all.
+  const bool unknown = ErrorReason(status) == "SQL_OUTCOME_UNKNOWN";
+  for (Request* other : others) {
+    if (unknown && other->status.ok()) other->status = status;
+    other->again = other->again || (!status.ok() && !unknown);
+    pool_.Finish(other);
+  }
+  // Nothing was kept, perhaps for what another has done: alone it may go well.
+  if (others.empty() || status.ok() || unknown) return status;
+  return SharedInVain();
+}
+
+// Those who wait for a connection go along, each in a savepoint. Whatever of them would wait or
+// conflict is run again alone, so that no two shared transactions wait for each other. An error
+// when the transaction cannot be kept.
+absl::Status PostgresDatabase::ShareWith(PostgresConnection& connection,
+                                         std::vector<Request*>& others) {
+  while (others.size() + 1 < kMaxShared) {
+    // Their own deadlines are beyond what is waited for here.
+    Waiter* const waiter = pool_.TakeWaiter(absl::Now() + 2 * kSharedPatience);
+    if (waiter == nullptr) break;
+    auto* const next = static_cast<Request*>(waiter);
+    others.push_back(next);
+    RETURN_IF_ERROR(connection.Command(others.size() == 1 ? kShare : kShareAgain));
+    next->status = connection.RunBody(next->body);
+    if (next->status.ok()) continue;
+    RETURN_IF_ERROR(connection.Command("ROLLBACK TO shared"));
+    next->again = IsConflict(next->status) || ErrorReason(next->status) == "SQL_STATEMENT_TIMEOUT";
+    if (next->again) break;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status PostgresDatabase::Begin(ConnectionPtr& connection, Mode mode, absl::Time deadline) {
@@ -267,8 +189,8 @@ absl::Status CheckCollation(Database& database) {
 
 absl::StatusOr<std::unique_ptr<Database>> OpenPostgres(const Options& options) {
   // The text of a parse error may quote the URL, which may have a password.
-  const std::unique_ptr<PQconninfoOption, Release> parsed(
-      PQconninfoParse(options.url.c_str(), nullptr));
+  const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> parsed(
+      PQconninfoParse(options.url.c_str(), nullptr), PQconninfoFree);
   if (parsed == nullptr) {
     return MakeError(absl::StatusCode::kInvalidArgument, "SQL_URL_INVALID",
                      "the connection string of PostgreSQL is wrong");
@@ -276,43 +198,6 @@ absl::StatusOr<std::unique_ptr<Database>> OpenPostgres(const Options& options) {
   auto database = std::make_unique<PostgresDatabase>(options);
   RETURN_IF_ERROR(CheckCollation(*database));
   return database;
-}
-
-absl::Status FromSqlState(absl::string_view sqlstate, absl::string_view detail) {
-  struct Meaning {
-    absl::string_view prefix;
-    absl::StatusCode code;
-    absl::string_view reason;
-  };
-  // The first that fits.
-  static constexpr Meaning kMeanings[] = {
-      {"23505", absl::StatusCode::kAlreadyExists, "SQL_UNIQUE_VIOLATION"},
-      {"23", absl::StatusCode::kFailedPrecondition, "SQL_CONSTRAINT_VIOLATION"},
-      // A number or text too large for its column.
-      {"22003", absl::StatusCode::kFailedPrecondition, "SQL_CONSTRAINT_VIOLATION"},
-      {"22001", absl::StatusCode::kFailedPrecondition, "SQL_CONSTRAINT_VIOLATION"},
-      {"22021", absl::StatusCode::kInvalidArgument, "SQL_TEXT_INVALID"},
-      {"40", absl::StatusCode::kAborted, "SQL_CONFLICT"},
-      {"55P03", absl::StatusCode::kAborted, "SQL_CONFLICT"},
-      {"57014", absl::StatusCode::kDeadlineExceeded, "SQL_STATEMENT_TIMEOUT"},
-      {"53100", absl::StatusCode::kResourceExhausted, "SQL_DISK_FULL"},
-      {"53", absl::StatusCode::kUnavailable, "SQL_CONNECTION_LOST"},
-      {"57P", absl::StatusCode::kUnavailable, "SQL_CONNECTION_LOST"},
-      {"25P03", absl::StatusCode::kUnavailable, "SQL_CONNECTION_LOST"},
-      {"08", absl::StatusCode::kUnavailable, "SQL_CONNECTION_LOST"},
-      {"XX001", absl::StatusCode::kDataLoss, "SQL_DATA_CORRUPT"},
-      {"XX002", absl::StatusCode::kDataLoss, "SQL_DATA_CORRUPT"},
-  };
-  if (sqlstate.empty()) {
-    return MakeError(absl::StatusCode::kUnavailable, "SQL_CONNECTION_LOST",
-                     absl::StrCat("PostgreSQL is not reached ", detail));
-  }
-  const auto* meaning =
-      std::find_if(std::begin(kMeanings), std::end(kMeanings),
-                   [&](const Meaning& m) { return absl::StartsWith(sqlstate, m.prefix); });
-  const std::string message = absl::StrCat("PostgreSQL error ", sqlstate, ": ", detail);
-  if (meaning == std::end(kMeanings)) return StatementWrong(message);
-  return MakeError(meaning->code, meaning->reason, message);
 }
 
 }  // namespace lgsp::sql

@@ -7,9 +7,9 @@
 
 namespace lgsp::sql {
 
-absl::StatusOr<std::unique_ptr<Database>> OpenPostgres(const Options& options);
+// Runs that may share one transaction: whoever has a connection, and who waits for one.
+inline constexpr size_t kMaxShared = 16;
 
-// The Status of a SQLSTATE; an empty one is a lost connection. `detail` may hold no values.
-absl::Status FromSqlState(absl::string_view sqlstate, absl::string_view detail);
+absl::StatusOr<std::unique_ptr<Database>> OpenPostgres(const Options& options);
 
 }  // namespace lgsp::sql

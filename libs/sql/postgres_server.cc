@@ -9,7 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "libs/sql/postgres_database.h"
+#include "libs/sql/postgres_connection.h"
 #include "libs/status/status.h"
 
 namespace lgsp::sql {

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "libs/sql/fixture_test.h"
+#include "libs/sql/postgres_connection.h"
 #include "libs/sql/postgres_database.h"
 #include "libs/status/status.h"
 

@@ -109,11 +109,15 @@ void SqliteDatabase::Await(Request& request, std::unique_lock<std::mutex>& lock)
 absl::Status SqliteDatabase::Read(Body body, absl::Time deadline) {
   RequireNotInBody();
   const absl::Time start = absl::Now();
-  absl::StatusOr<std::unique_ptr<SqliteConnection>> reader = readers_.Take(deadline);
+  const Pool<SqliteConnection>::Visit visit(&readers_);
+  Waiter waiter(deadline);
+  absl::StatusOr<std::unique_ptr<SqliteConnection>> reader = readers_.Take(waiter);
   absl::Status status = reader.status();
-  if (reader.ok()) status = ReadOn(*reader, body, deadline);
+  if (reader.ok()) {
+    status = ReadOn(*reader, body, deadline);
+    readers_.Return(*std::move(reader));
+  }
   instruments_.Finish(Mode::kRead, status, start);
-  if (reader.ok()) readers_.Return(*std::move(reader));
   return status;
 }
 
@@ -153,8 +157,7 @@ void SqliteDatabase::WriteBatch() {
     batch.push_back(request);
     request->status = RunInSavepoint(request->body);
     if (!writer_->in_transaction()) {
-      shared = MakeError(absl::StatusCode::kAborted, "SQL_CONFLICT",
-                         "given up with another transaction of the same commit");
+      shared = SharedInVain();
       break;
     }
   }

@@ -54,8 +54,9 @@ std::unique_ptr<TestDatabase> NewCounters(Database::Engine engine, const Options
 }
 
 TEST_CASE("a failing body harms no other and leaves nothing") {
-  const auto engine = GENERATE(from_range(kBothEngines));
-  const auto db = NewCounters(engine);
+  Options options;
+  options.pool_size = 1;
+  const auto db = NewCounters(GENERATE(from_range(kBothEngines)), options);
   constexpr int kGood = 10, kCallers = 4 * kGood;
   Occupant occupant(**db, false);
   Crowd crowd(kCallers, [&](int i) {
@@ -68,10 +69,8 @@ TEST_CASE("a failing body harms no other and leaves nothing") {
       return absl::OkStatus();
     });
   });
-  // On SQLite all of them wait for the one inside, and so share a commit.
-  if (engine == Database::Engine::kSqlite) {
-    REQUIRE(Eventually([&] { return db->Metric("sql_waiting") == kCallers; }));
-  }
+  // All of them wait for the one inside, and so share its commit, or that of others of them.
+  REQUIRE(Eventually([&] { return db->Metric("sql_waiting") == kCallers; }));
   REQUIRE(occupant.Leave().ok());
   const auto& answers = crowd.Join();
   for (int i = 0; i < kCallers; ++i) {
@@ -92,9 +91,11 @@ TEST_CASE("a failing body harms no other and leaves nothing") {
   REQUIRE(db->Metric("sql_waiting") == 0);
 }
 
-TEST_CASE("SQLite: those who wait share one commit") {
-  const auto db = NewCounters(Database::Engine::kSqlite);
-  constexpr int kCallers = 50;
+TEST_CASE("those who wait share one commit") {
+  Options options;
+  options.pool_size = 1;
+  const auto db = NewCounters(GENERATE(from_range(kBothEngines)), options);
+  constexpr int kCallers = 15;
   const double commits = db->Metric("sql_commit_batch_size_count");
   const double requests = db->Metric("sql_commit_batch_size_sum");
   Occupant occupant(**db, false);
