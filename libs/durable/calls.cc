@@ -27,10 +27,9 @@ bool OutOfReach(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
 }
 
-}  // namespace
-
-absl::Status AddCall(sql::Transaction& tx, absl::string_view kind, const Call& call,
-                     const keys::DataKey& key, const Clock& clock) {
+// calls.next_attempt_time of a new call.
+absl::StatusOr<int64_t> FirstTurn(sql::Transaction& tx, absl::string_view kind, const Call& call,
+                                  const Clock& clock) {
   // Changes nothing, but holds the calls before it, so that none of them ends unseen between this
   // look and the commit.
   ASSIGN_OR_RETURN(
@@ -38,7 +37,14 @@ absl::Status AddCall(sql::Transaction& tx, absl::string_view kind, const Call& c
       tx.Execute("UPDATE calls SET claimed_by = claimed_by WHERE subject = :subject "
                  "AND kind = :kind AND state = 0 AND sequence < :sequence",
                  {{"subject", call.subject}, {"kind", kind}, {"sequence", call.sequence}}));
-  const int64_t due = earlier.changed > 0 ? kAfterEarlier : sql::Micros(clock.SecurityNow());
+  return earlier.changed > 0 ? kAfterEarlier : sql::Micros(clock.SecurityNow());
+}
+
+}  // namespace
+
+absl::Status AddCall(sql::Transaction& tx, absl::string_view kind, const Call& call,
+                     const keys::DataKey& key, const Clock& clock) {
+  ASSIGN_OR_RETURN(const int64_t due, FirstTurn(tx, kind, call, clock));
   return tx
       .Execute(
           "INSERT INTO calls (id, kind, subject, sequence, request, state, attempts, create_time, "
@@ -52,6 +58,28 @@ absl::Status AddCall(sql::Transaction& tx, absl::string_view kind, const Call& c
            {"now", clock.CivilNow()},
            {"due", due}})
       .status();
+}
+
+absl::StatusOr<bool> RepeatCall(sql::Transaction& tx, absl::string_view kind, const Call& call,
+                                const keys::DataKey& key, const Clock& clock) {
+  ASSIGN_OR_RETURN(const int64_t due, FirstTurn(tx, kind, call, clock));
+  // A worker that was late with the old attempt settles nothing: it knows the old id.
+  ASSIGN_OR_RETURN(
+      const sql::Result opened,
+      tx.Execute(
+          "INSERT INTO calls (id, kind, subject, sequence, request, state, attempts, create_time, "
+          "next_attempt_time, claimed_until, claimed_by) VALUES (:id, :kind, :subject, :sequence, "
+          ":request, 0, 0, :now, :due, 0, '') ON CONFLICT (subject, kind, sequence) DO UPDATE SET "
+          "id = :id, request = :request, state = 0, attempts = 0, create_time = :now, "
+          "next_attempt_time = :due, claimed_until = 0, claimed_by = '' WHERE calls.state <> 0",
+          {{"id", call.id},
+           {"kind", kind},
+           {"subject", call.subject},
+           {"sequence", call.sequence},
+           {"request", sql::Bytes{keys::Seal(key, call.request, Context(call.id))}},
+           {"now", clock.CivilNow()},
+           {"due", due}}));
+  return opened.changed == 1;
 }
 
 absl::Status DeleteDoneCalls(sql::Database& db, absl::Time now) {

@@ -80,6 +80,13 @@ struct Outcome {
 absl::Status AddCall(sql::Transaction& tx, absl::string_view kind, const Call& call,
                      const keys::DataKey& key, const Clock& clock);
 
+// Has a call made again, with the request given: one of the same subject, kind and sequence that
+// was made or has failed is open again, under the new id and without attempts; where there is none
+// (any more) it is stored as by AddCall. False: it is still open, and stays as it is. The caller
+// sees to it that no later call of the subject has been made.
+absl::StatusOr<bool> RepeatCall(sql::Transaction& tx, absl::string_view kind, const Call& call,
+                                const keys::DataKey& key, const Clock& clock);
+
 // Deletes what was done kDoneLifetime before `now` (civil time), in transactions of at most
 // kMaxDeletedCalls. Those that failed stay: somebody has to see to them.
 absl::Status DeleteDoneCalls(sql::Database& db, absl::Time now);

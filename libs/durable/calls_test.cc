@@ -319,6 +319,88 @@ TEST_CASE("a partner that says NOT_FOUND is asked again: that is no erasure") {
   CHECK(fixture.StateOf("c1") == kOpen);
 }
 
+TEST_CASE("a call is made again: once it was made, has failed, or is not kept any more") {
+  CallsFixture fixture(GENERATE(from_range(kBothEngines)));
+  fixture.AddSubject("dossiers/a");
+  absl::Status outcome = MakeError(absl::StatusCode::kUnavailable, "PARTNER_BUSY", "not now");
+  Journal made;
+  const auto worker = fixture.NewWorker(
+      [&](const Call& call, absl::Time) {
+        made.push_back(absl::StrCat(call.id, " ", call.attempts, " ", call.request));
+        return outcome;
+      },
+      NothingRecorded, {.kind = kKind, .final_reasons = {"REFUSED"}});
+  REQUIRE(fixture.AddCall("c1", "dossiers/a", 1).ok());
+  REQUIRE(fixture.AddCall("c2", "dossiers/a", 2).ok());
+  // Open: it stays as it is, also when it was tried, also when it waits.
+  CHECK_FALSE(*fixture.RepeatCall("x1", "dossiers/a", 1));
+  CHECK(*worker->RunOnce() == 1);
+  CHECK_FALSE(*fixture.RepeatCall("x1", "dossiers/a", 1));
+  CHECK_FALSE(*fixture.RepeatCall("x2", "dossiers/a", 2));
+  fixture.clock.security.Advance(absl::Minutes(2));
+  outcome = MakeError(absl::StatusCode::kInvalidArgument, "REFUSED", "never");
+  CHECK(*worker->RunOnce() == 2);
+  CHECK(fixture.CountOf(kFailed) == 2);
+
+  made.clear();
+  outcome = absl::OkStatus();
+  fixture.clock.civil.Advance(absl::Hours(1));
+  CHECK(*fixture.RepeatCall("again", "dossiers/a", 2));
+  CHECK_FALSE(*fixture.RepeatCall("twice", "dossiers/a", 2));
+  // Its age counts from now.
+  CHECK(ReadInt(*fixture.db, "SELECT create_time FROM calls WHERE id = 'again'") ==
+        absl::ToUnixMicros(fixture.clock.CivilNow()));
+  CHECK(*worker->RunOnce() == 1);
+  CHECK(made == Journal{"again 1 request of again"});
+  CHECK(fixture.StateOf("again") == kDone);
+  CHECK(fixture.CountOf(kFailed) == 1);
+
+  CHECK(*fixture.RepeatCall("done", "dossiers/a", 2));
+  CHECK(*worker->RunOnce() == 1);
+  fixture.clock.civil.Advance(2 * kDoneLifetime);
+  REQUIRE(DeleteDoneCalls(*fixture.db, fixture.clock.CivilNow()).ok());
+  REQUIRE(fixture.CountOf(kDone) == 0);
+  CHECK(*fixture.RepeatCall("deleted", "dossiers/a", 2));
+  CHECK(*worker->RunOnce() == 1);
+  CHECK(made == Journal{"again 1 request of again", "done 1 request of done",
+                        "deleted 1 request of deleted"});
+}
+
+TEST_CASE("a call that is made again waits for those before it") {
+  CallsFixture fixture(GENERATE(from_range(kBothEngines)));
+  fixture.AddSubject("dossiers/a");
+  Journal made;
+  const auto worker = fixture.NewWorker(Answering(made), NothingRecorded);
+  REQUIRE(fixture.AddCall("c2", "dossiers/a", 2).ok());
+  REQUIRE(*worker->RunOnce() == 1);
+  REQUIRE(fixture.AddCall("c1", "dossiers/a", 1).ok());
+  REQUIRE(*fixture.RepeatCall("again", "dossiers/a", 2));
+  CHECK(*worker->RunOnce() == 2);
+  CHECK(made == Journal{"c2", "c1", "again"});
+}
+
+TEST_CASE("who is late with the attempt before a repetition settles nothing") {
+  CallsFixture fixture(GENERATE(from_range(kBothEngines)));
+  fixture.AddSubject("dossiers/a");
+  REQUIRE(fixture.AddCall("c1", "dossiers/a", 1).ok());
+  Journal late_recorded, made;
+  const auto other = fixture.NewWorker(Answering(made), NothingRecorded);
+  const auto late = fixture.NewWorker(
+      [&](const Call& call, absl::Time) -> absl::Status {
+        if (call.id == "again") return absl::OkStatus();
+        // Its claim runs out; another makes the call; an operator has it made again.
+        fixture.clock.security.Advance(absl::Hours(1));
+        REQUIRE(*other->RunOnce() == 1);
+        REQUIRE(*fixture.RepeatCall("again", "dossiers/a", 1));
+        return MakeError(absl::StatusCode::kInvalidArgument, "REFUSED", "never");
+      },
+      Recording(late_recorded), {.kind = kKind, .final_reasons = {"REFUSED"}});
+  CHECK(*late->RunOnce() == 2);
+  CHECK(made == Journal{"c1"});
+  CHECK(late_recorded == Journal{"again OK"});
+  CHECK(fixture.StateOf("again") == kDone);
+}
+
 TEST_CASE("RunOnce ends") {
   CallsFixture fixture(sql::Database::Engine::kSqlite);
   fixture.AddSubject("dossiers/a");

@@ -28,6 +28,20 @@ absl::Status CallsFixture::AddCall(const std::string& id, const std::string& sub
   });
 }
 
+absl::StatusOr<bool> CallsFixture::RepeatCall(const std::string& id, const std::string& subject,
+                                              int64_t sequence) {
+  bool opened = false;
+  RETURN_IF_ERROR(db->Run([&](sql::Transaction& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(const keys::DataKey key, keys.Get(tx, subject));
+    ASSIGN_OR_RETURN(
+        opened,
+        durable::RepeatCall(tx, kKind, {id, subject, sequence, absl::StrCat("request of ", id)},
+                            key, clock));
+    return absl::OkStatus();
+  }));
+  return opened;
+}
+
 void CallsFixture::Erase(const std::string& subject) {
   REQUIRE(
       RunOne(*db, "DELETE FROM data_keys WHERE subject = :subject", {{"subject", subject}}).ok());

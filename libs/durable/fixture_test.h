@@ -34,6 +34,9 @@ class CallsFixture {
   // A new subject with its data key.
   void AddSubject(const std::string& subject);
   absl::Status AddCall(const std::string& id, const std::string& subject, int64_t sequence);
+  // RepeatCall, with the request `request of <id>`.
+  absl::StatusOr<bool> RepeatCall(const std::string& id, const std::string& subject,
+                                  int64_t sequence);
   // The personal data of a subject is gone.
   void Erase(const std::string& subject);
   // calls.state of one call, and how many calls have a state.

@@ -74,6 +74,17 @@ inline constexpr absl::Duration kFarthestDueTime = absl::Hours(24 * 366 * 10);
 inline constexpr absl::Duration kPortalSyncTimeout = absl::Seconds(45);
 inline constexpr int kPortalSyncThreads = 4;
 
+// Dossiers held against the portal's copies at one call, and of them at once.
+inline constexpr int kComparisonsPage = 20;
+inline constexpr int kLargestComparisonsPage = 50;
+inline constexpr int kComparisonsAtOnce = 4;
+// One comparison, with less time left than the second none is begun; so often for a dossier that
+// changes meanwhile; and the time its caller's deadline leaves for the answer.
+inline constexpr absl::Duration kLongestComparison = absl::Seconds(15);
+inline constexpr absl::Duration kMinComparisonTime = absl::Seconds(1);
+inline constexpr int kMaxComparisons = 3;
+inline constexpr absl::Duration kComparisonAnswerTime = absl::Seconds(1);
+
 // How often the key ring is looked at, and a batch of keys wrapped anew.
 inline constexpr absl::Duration kRotationInterval = absl::Seconds(1);
 // How often expired answers are deleted.

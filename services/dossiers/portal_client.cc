@@ -9,24 +9,45 @@
 namespace lgsp::dossiers {
 namespace {
 
+using lgsp::national::v1::CompareDossierResponse;
+using lgsp::national::v1::Portal;
+using lgsp::national::v1::SyncDossierRequest;
+
 // The purpose of the agreement in deploy/catalog.
 constexpr char kPurpose[] = "portal-sync";
+
+void Address(grpc::ClientContext& context, const std::string& dossier, absl::Time deadline) {
+  context.set_deadline(absl::ToChronoTime(deadline));
+  context.AddMetadata(auth::kPurposeHeader, kPurpose);
+  context.AddMetadata(auth::kDossierHeader, dossier);
+}
 
 }  // namespace
 
 absl::Status CallPortal(const std::shared_ptr<grpc::Channel>& gateway, const durable::Call& call,
                         absl::Time deadline) {
-  lgsp::national::v1::SyncDossierRequest request;
+  SyncDossierRequest request;
   if (!request.ParseFromString(call.request)) {
     return MakeError(absl::StatusCode::kDataLoss, "CALL_UNREADABLE", "the stored call is damaged");
   }
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(deadline));
-  context.AddMetadata(auth::kPurposeHeader, kPurpose);
-  context.AddMetadata(auth::kDossierHeader, call.subject);
+  Address(context, call.subject, deadline);
   lgsp::national::v1::SyncDossierResponse response;
-  return rpc::FromGrpcStatus(
-      lgsp::national::v1::Portal::NewStub(gateway)->SyncDossier(&context, request, &response));
+  return rpc::FromGrpcStatus(Portal::NewStub(gateway)->SyncDossier(&context, request, &response));
+}
+
+absl::StatusOr<CompareDossierResponse> ComparePortal(const std::shared_ptr<grpc::Channel>& gateway,
+                                                     const std::string& dossier,
+                                                     const SyncDossierRequest& wanted,
+                                                     absl::Time deadline) {
+  lgsp::national::v1::CompareDossierRequest request;
+  *request.mutable_wanted() = wanted;
+  grpc::ClientContext context;
+  Address(context, dossier, deadline);
+  CompareDossierResponse response;
+  RETURN_IF_ERROR(
+      rpc::FromGrpcStatus(Portal::NewStub(gateway)->CompareDossier(&context, request, &response)));
+  return response;
 }
 
 std::unique_ptr<durable::CallWorker> MakePortalWorker(sql::Database* db,

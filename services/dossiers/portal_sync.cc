@@ -8,6 +8,7 @@
 #include "libs/status/status.h"
 #include "services/dossiers/lifecycle.h"
 #include "services/dossiers/limits.h"
+#include "services/dossiers/portal_report_errors.h"
 
 namespace lgsp::dossiers {
 namespace {
@@ -112,6 +113,44 @@ void SetTimes(const Dossier& dossier, SyncDossierRequest& request) {
   if (dossier.has_reject_time()) *request.mutable_reject_time() = dossier.reject_time();
 }
 
+// Filed here, it is known there from acceptance or refusal on; filed there, from the beginning.
+bool IsToldToPortal(const Dossier& dossier) {
+  return dossier.has_accept_time() || dossier.state() == Dossier::REJECTED ||
+         !PortalsNumber(dossier).empty();
+}
+
+// What the portal is to be told of the present state.
+absl::StatusOr<durable::Call> CallOf(sql::Transaction& tx, const Catalogue& catalogue,
+                                     const DossierStore& store, const Dossier& dossier,
+                                     const Clock& clock) {
+  ASSIGN_OR_RETURN(const std::vector<Transition> transitions,
+                   store.Transitions(tx, dossier.name()));
+  durable::Call call;
+  call.id = NewUuid(clock);
+  call.subject = dossier.name();
+  call.sequence = dossier.revision();
+  call.request = ToPortal(catalogue, dossier, transitions).SerializeAsString();
+  return call;
+}
+
+absl::Status SetPending(sql::Transaction& tx, const Dossier& dossier, absl::Time now) {
+  return tx
+      .Execute(
+          "INSERT INTO portal_syncs (dossier, state, wanted_revision, synced_revision, sync_time, "
+          "attempts, last_error_reason, submit_time, unsynced_time) VALUES (:dossier, :pending, "
+          ":revision, 0, 0, 0, '', :submit_time, :now) "
+          "ON CONFLICT (dossier) DO UPDATE SET state = :pending, wanted_revision = :revision, "
+          "attempts = 0, last_error_reason = '', unsynced_time = CASE WHEN portal_syncs.state = "
+          ":synced THEN :now ELSE portal_syncs.unsynced_time END",
+          {{"dossier", dossier.name()},
+           {"pending", static_cast<int>(PortalSync::PENDING)},
+           {"revision", dossier.revision()},
+           {"submit_time", ToTime(dossier.submit_time())},
+           {"synced", static_cast<int>(PortalSync::SYNCED)},
+           {"now", now}})
+      .status();
+}
+
 }  // namespace
 
 durable::CallWorker::Options PortalSyncOptions() {
@@ -176,29 +215,21 @@ SyncDossierRequest ToPortal(const Catalogue& catalogue, const Dossier& dossier,
 absl::Status OrderPortalSync(sql::Transaction& tx, const Catalogue& catalogue,
                              const DossierStore& store, const LoadedDossier& loaded,
                              const Clock& clock) {
-  const Dossier& dossier = loaded.dossier;
-  // Filed here, it is known there from acceptance or refusal on; filed there, from the beginning.
-  const bool known = dossier.has_accept_time() || dossier.state() == Dossier::REJECTED ||
-                     !PortalsNumber(dossier).empty();
-  if (!known) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::vector<Transition> transitions,
-                   store.Transitions(tx, dossier.name()));
-  durable::Call call;
-  call.id = NewUuid(clock);
-  call.subject = dossier.name();
-  call.sequence = dossier.revision();
-  call.request = ToPortal(catalogue, dossier, transitions).SerializeAsString();
+  if (!IsToldToPortal(loaded.dossier)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const durable::Call call, CallOf(tx, catalogue, store, loaded.dossier, clock));
   RETURN_IF_ERROR(durable::AddCall(tx, kPortalSyncKind, call, loaded.key, clock));
-  return tx
-      .Execute(
-          "INSERT INTO portal_syncs (dossier, state, wanted_revision, synced_revision, sync_time, "
-          "attempts, last_error_reason) VALUES (:dossier, :pending, :revision, 0, 0, 0, '') "
-          "ON CONFLICT (dossier) DO UPDATE SET state = :pending, wanted_revision = :revision, "
-          "attempts = 0, last_error_reason = ''",
-          {{"dossier", dossier.name()},
-           {"pending", static_cast<int>(PortalSync::PENDING)},
-           {"revision", dossier.revision()}})
-      .status();
+  return SetPending(tx, loaded.dossier, clock.CivilNow());
+}
+
+absl::StatusOr<bool> RepeatPortalSync(sql::Transaction& tx, const Catalogue& catalogue,
+                                      const DossierStore& store, const LoadedDossier& loaded,
+                                      const Clock& clock) {
+  if (!IsToldToPortal(loaded.dossier)) return PortalCopyUnknown(loaded.dossier.name());
+  ASSIGN_OR_RETURN(const durable::Call call, CallOf(tx, catalogue, store, loaded.dossier, clock));
+  ASSIGN_OR_RETURN(const bool ordered,
+                   durable::RepeatCall(tx, kPortalSyncKind, call, loaded.key, clock));
+  if (ordered) RETURN_IF_ERROR(SetPending(tx, loaded.dossier, clock.CivilNow()));
+  return ordered;
 }
 
 absl::Status RecordPortalSync(sql::Transaction& tx, const durable::Call& call,
@@ -209,7 +240,7 @@ absl::Status RecordPortalSync(sql::Transaction& tx, const durable::Call& call,
             "UPDATE portal_syncs SET synced_revision = :revision, sync_time = :now, attempts = 0, "
             "last_error_reason = '', "
             "state = CASE WHEN wanted_revision = :revision THEN :synced ELSE state END "
-            "WHERE dossier = :dossier AND synced_revision < :revision",
+            "WHERE dossier = :dossier AND synced_revision <= :revision",
             {{"revision", call.sequence},
              {"now", now},
              {"synced", static_cast<int>(PortalSync::SYNCED)},

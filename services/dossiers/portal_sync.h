@@ -34,6 +34,14 @@ absl::Status OrderPortalSync(sql::Transaction& tx, const Catalogue& catalogue,
                              const DossierStore& store, const LoadedDossier& loaded,
                              const Clock& clock);
 
+// Orders the portal to be told once more of the present state, whatever became of the order that
+// was made of it; the dossier is held (HoldDossier), so that no newer state is told before it.
+// False: it is still to be told, and nothing was changed. FAILED_PRECONDITION PORTAL_COPY_UNKNOWN:
+// the portal is not to know of it yet.
+absl::StatusOr<bool> RepeatPortalSync(sql::Transaction& tx, const Catalogue& catalogue,
+                                      const DossierStore& store, const LoadedDossier& loaded,
+                                      const Clock& clock);
+
 // Records how an attempt ended, in the dossier's portal_syncs row.
 absl::Status RecordPortalSync(sql::Transaction& tx, const durable::Call& call,
                               const durable::Outcome& outcome, absl::Time now);

@@ -209,6 +209,7 @@ TEST_CASE("refusals: every reason stands in the proto's comments, and none that 
   const std::string proto = Read(SourceFile("protos/lgsp/dossiers/v1/dossiers.proto")) +
                             Read(SourceFile("protos/lgsp/dossiers/v1/documents.proto")) +
                             Read(SourceFile("protos/lgsp/dossiers/v1/mirrors.proto")) +
+                            Read(SourceFile("protos/lgsp/dossiers/v1/portal_reports.proto")) +
                             Read(SourceFile("protos/lgsp/dossiers/v1/procedures.proto")) +
                             Read(SourceFile("protos/lgsp/dossiers/v1/results.proto"));
   for (const std::string& reason : answered) {

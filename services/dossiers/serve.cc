@@ -23,6 +23,7 @@
 #include "services/dossiers/migrations.h"
 #include "services/dossiers/mirror_service.h"
 #include "services/dossiers/portal_client.h"
+#include "services/dossiers/portal_report_service.h"
 #include "services/dossiers/procedure_service.h"
 #include "services/dossiers/result_keeping.h"
 
@@ -128,6 +129,8 @@ absl::Status Serve(const std::string& config_file) {
                                                                 {&commands, &policies, &metrics}));
   ResultKeeping results(config.results(), base, &commands, &metrics, SigningClient(gateway));
   MirrorService mirrors(db.get(), &catalogue, &clock);
+  PortalReportService reports({db.get(), &catalogue, &changes.store(), &clock,
+                               std::bind_front(ComparePortal, gateway), committed});
   ASSIGN_OR_RETURN(const auto server,
                    rpc::Server::Start(config.rpc(), base,
                                       {{v1::Dossiers::service_full_name(), &service},
@@ -135,6 +138,7 @@ absl::Status Serve(const std::string& config_file) {
                                        {v1::Documents::service_full_name(), &documents->service()},
                                        {v1::Results::service_full_name(), &results.service()},
                                        {v1::Mirrors::service_full_name(), &mirrors},
+                                       {v1::PortalReports::service_full_name(), &reports},
                                        {events::v1::Feed::service_full_name(), &events.feed()}},
                                       &metrics, &clock));
   portal->Start();

@@ -15,6 +15,9 @@ class PortalService final : public v1::Portal::Service {
 
   grpc::Status SyncDossier(grpc::ServerContext* context, const v1::SyncDossierRequest* request,
                            v1::SyncDossierResponse* response) override;
+  grpc::Status CompareDossier(grpc::ServerContext* context,
+                              const v1::CompareDossierRequest* request,
+                              v1::CompareDossierResponse* response) override;
 
  private:
   PortalSync* const sync_;

@@ -49,6 +49,20 @@ class Platform {
 
   absl::Status Call(const v1::SyncDossierRequest& request, const std::string& dossier,
                     v1::SyncDossierResponse* response) {
+    return Call(&v1::Portal::Stub::SyncDossier, request, dossier, response);
+  }
+  absl::Status Compare(const v1::SyncDossierRequest& wanted, const std::string& dossier,
+                       v1::CompareDossierResponse* response) {
+    v1::CompareDossierRequest request;
+    *request.mutable_wanted() = wanted;
+    return Call(&v1::Portal::Stub::CompareDossier, request, dossier, response);
+  }
+
+ private:
+  template <typename Request, typename Response>
+  absl::Status Call(grpc::Status (v1::Portal::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                             Response*),
+                    const Request& request, const std::string& dossier, Response* response) {
     lgsp::auth::v1::Caller caller;
     caller.set_system("systems/platform-dossiers");
     caller.set_aud(v1::Portal::service_full_name());
@@ -58,10 +72,9 @@ class Platform {
     grpc::ClientContext context;
     context.AddMetadata(auth::kCallerHeader, *jws);
     rpc::SetDeadline(context, absl::Seconds(30));
-    return rpc::FromGrpcStatus(stub_->SyncDossier(&context, request, response));
+    return rpc::FromGrpcStatus(((*stub_).*method)(&context, request, response));
   }
 
- private:
   rpc::RpcConfig ConfigOf(const std::string& service, const keys::CertifiedKey& authority) {
     keys::CertificateRequest request;
     request.common_name = service;
@@ -135,6 +148,32 @@ TEST_CASE("a dossier reaches the portal, errors reach the caller with their deta
   CHECK(response.progress_rows_added() == 0);  // they had arrived
   CHECK(response.updated() == false);
   CHECK(sim.Dossier(request.number())["TienDo"].size() == 2);
+}
+
+TEST_CASE("a dossier is held against the portal's copy, over the wire") {
+  SimProcess sim({}, /*tls=*/true);
+  Platform platform(sim);
+  const std::string dossier = "dossiers/0197a000-7c00-7000-8000-3f2a91c0d4e5";
+  v1::SyncDossierRequest request = Accepted();
+  v1::CompareDossierResponse response;
+  CHECK(ErrorReason(platform.Compare(request, "", &response)) == "CALLER_DOSSIER_MISSING");
+  REQUIRE(platform.Compare(request, dossier, &response).ok());
+  CHECK(response.missing());
+  CHECK(response.progress_rows_missing() == 2);
+  v1::SyncDossierResponse synced;
+  REQUIRE(platform.Call(request, dossier, &synced).ok());
+  request.set_applicant_name("Một Người Khác");
+  response.Clear();
+  REQUIRE(platform.Compare(request, dossier, &response).ok());
+  CHECK_FALSE(response.missing());
+  REQUIRE(response.fields_size() == 1);
+  CHECK(response.fields(0) == "ChuHoSo");
+  request.mutable_progress(0)->clear_actor();
+  CHECK(ErrorReason(platform.Compare(request, dossier, &response)) == "PORTAL_FIELD_INVALID");
+  sim.Kill();
+  const absl::Status away = platform.Compare(Accepted(), dossier, &response);
+  CHECK(away.code() == absl::StatusCode::kUnavailable);
+  CHECK(ErrorReason(away) == "PORTAL_UNAVAILABLE");
 }
 
 }  // namespace

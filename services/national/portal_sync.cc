@@ -31,11 +31,13 @@ bool SameField(const ordered_json& item, const ordered_json& stored, const std::
   return *value == wanted;
 }
 
-bool SameItem(const ordered_json& item, const ordered_json& stored) {
+// The names of what we send and the portal has otherwise.
+std::vector<std::string> DifferingFields(const ordered_json& item, const ordered_json& stored) {
+  std::vector<std::string> names;
   for (const auto& [name, value] : item.items()) {
-    if (!SameField(item, stored, name)) return false;
+    if (!SameField(item, stored, name)) names.push_back(name);
   }
-  return true;
+  return names;
 }
 
 // What a row is known by, within one dossier.
@@ -68,13 +70,35 @@ Plan Decide(const PortalDossier& desired, const std::optional<PortalDossier>& st
   if (!stored.has_value()) {
     plan.item = Plan::Item::kInsert;
   } else {
-    if (!SameItem(desired.item, stored->item)) plan.item = Plan::Item::kUpdate;
+    if (!DifferingFields(desired.item, stored->item).empty()) plan.item = Plan::Item::kUpdate;
     for (const ordered_json& row : stored->progress) known.insert(KeyOf(row));
   }
   for (const ordered_json& row : desired.progress) {
     if (known.insert(KeyOf(row)).second) plan.missing.push_back(row);
   }
   return plan;
+}
+
+v1::CompareDossierResponse Compare(const PortalDossier& desired,
+                                   const std::optional<PortalDossier>& stored) {
+  v1::CompareDossierResponse response;
+  response.set_missing(!stored.has_value());
+  response.set_other_case(stored.has_value() && !CheckSameCase(desired, stored).ok());
+  if (response.other_case()) return response;
+  response.set_progress_rows_missing(static_cast<int32_t>(Decide(desired, stored).missing.size()));
+  if (response.missing()) return response;
+  for (const std::string& name : DifferingFields(desired.item, stored->item)) {
+    response.add_fields(name);
+  }
+  std::set<std::pair<std::string, std::string>> known;
+  for (const ordered_json& row : desired.progress) known.insert(KeyOf(row));
+  // One that stands there twice is one.
+  std::set<std::pair<std::string, std::string>> unknown;
+  for (const ordered_json& row : stored->progress) {
+    if (!known.contains(KeyOf(row))) unknown.insert(KeyOf(row));
+  }
+  response.set_progress_rows_unknown(static_cast<int32_t>(unknown.size()));
+  return response;
 }
 
 absl::StatusOr<v1::SyncDossierResponse> PortalSync::SyncAlone(const PortalDossier& desired,
@@ -105,22 +129,38 @@ absl::StatusOr<v1::SyncDossierResponse> PortalSync::SyncAlone(const PortalDossie
   return OutcomeUnknown("it keeps saying that it holds something else");
 }
 
+absl::Status PortalSync::AwaitTurn(const std::string& number, absl::Time deadline) {
+  const absl::MutexLock lock(&mutex_);
+  const auto free = [&] { return !busy_.contains(number); };
+  if (!mutex_.AwaitWithDeadline(absl::Condition(&free), deadline)) {
+    return PortalUnavailable("an earlier call for this dossier is under way");
+  }
+  busy_.insert(number);
+  return absl::OkStatus();
+}
+
+void PortalSync::EndTurn(const std::string& number) {
+  const absl::MutexLock lock(&mutex_);
+  busy_.erase(number);
+}
+
 absl::StatusOr<v1::SyncDossierResponse> PortalSync::Sync(const PortalDossier& desired,
                                                          absl::Time deadline) {
   const std::string number = TextOf(desired.item, "MaHoSo");
-  {
-    const absl::MutexLock lock(&mutex_);
-    const auto free = [&] { return !busy_.contains(number); };
-    if (!mutex_.AwaitWithDeadline(absl::Condition(&free), deadline)) {
-      return PortalUnavailable("an earlier call for this dossier is under way");
-    }
-    busy_.insert(number);
-  }
-  const auto done = absl::MakeCleanup([&] {
-    const absl::MutexLock lock(&mutex_);
-    busy_.erase(number);
-  });
+  RETURN_IF_ERROR(AwaitTurn(number, deadline));
+  const auto done = absl::MakeCleanup([&] { EndTurn(number); });
   return SyncAlone(desired, number, deadline);
+}
+
+absl::StatusOr<v1::CompareDossierResponse> PortalSync::Compare(const PortalDossier& desired,
+                                                               absl::Time deadline) {
+  const std::string number = TextOf(desired.item, "MaHoSo");
+  // What a sync has half done is no difference.
+  RETURN_IF_ERROR(AwaitTurn(number, deadline));
+  const auto done = absl::MakeCleanup([&] { EndTurn(number); });
+  PortalClient::Attempt attempt{.deadline = deadline};
+  ASSIGN_OR_RETURN(const auto stored, client_->LookUp(attempt, number));
+  return national::Compare(desired, stored);
 }
 
 }  // namespace lgsp::national

@@ -37,6 +37,10 @@ Plan Decide(const PortalDossier& desired, const std::optional<PortalDossier>& st
 absl::Status CheckSameCase(const PortalDossier& desired,
                            const std::optional<PortalDossier>& stored);
 
+// Pure. What `stored` has otherwise than `desired`, by the same rules.
+v1::CompareDossierResponse Compare(const PortalDossier& desired,
+                                   const std::optional<PortalDossier>& stored);
+
 // Thread-safe. Calls for one dossier follow each other, also when a later one begins before an
 // earlier one has ended.
 class PortalSync {
@@ -47,13 +51,21 @@ class PortalSync {
   // the next call begins with a look-up anyway.
   absl::StatusOr<v1::SyncDossierResponse> Sync(const PortalDossier& desired, absl::Time deadline);
 
+  // One look-up; nothing is written. Errors are those of PortalClient::LookUp.
+  absl::StatusOr<v1::CompareDossierResponse> Compare(const PortalDossier& desired,
+                                                     absl::Time deadline);
+
  private:
+  // Waits until no other call for the dossier is under way; EndTurn must follow. PORTAL_UNAVAILABLE
+  // when that outlasts `deadline`.
+  absl::Status AwaitTurn(const std::string& number, absl::Time deadline);
+  void EndTurn(const std::string& number);
   absl::StatusOr<v1::SyncDossierResponse> SyncAlone(const PortalDossier& desired,
                                                     absl::string_view number, absl::Time deadline);
 
   PortalClient* const client_;
   absl::Mutex mutex_;
-  // Numbers of the dossiers that are being synced.
+  // Numbers of the dossiers that are being synced or compared.
   absl::flat_hash_set<std::string> busy_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "libs/config/config.h"
 #include "libs/status/status.h"
 #include "services/national/sim_process_test.h"
@@ -290,6 +291,94 @@ TEST_CASE("a number of the portal's own is followed only to the same case") {
   CHECK(sim.Dossier(request.number()) == before);
 
   CHECK(adapter.Sync(Map(request))->updated());
+}
+
+// `missing|other|<fields>|<rows missing>|<rows unknown>`
+std::string Text(const v1::CompareDossierResponse& response) {
+  return absl::StrCat(response.missing() ? "missing" : "", "|",
+                      response.other_case() ? "other" : "", "|",
+                      absl::StrJoin(response.fields(), ","), "|", response.progress_rows_missing(),
+                      "|", response.progress_rows_unknown());
+}
+
+TEST_CASE("what differs follows from what is wanted and what is there, by the rules of a sync") {
+  const PortalDossier wanted = Map(Load("completed"));
+  CHECK(Text(Compare(wanted, wanted)) == "|||0|0");
+  CHECK(Text(Compare(wanted, std::nullopt)) == "missing|||4|0");
+  for (const auto& [name, value] : wanted.item.items()) {
+    INFO(name);
+    PortalDossier stored = wanted;
+    stored.item[name] = "x";
+    CHECK(Text(Compare(wanted, stored)) == absl::StrCat("||", name, "|0|0"));
+    stored.item[name] = nullptr;
+    CHECK(Compare(wanted, stored).fields_size() ==
+          (Decide(wanted, stored).item == Plan::Item::kNothing ? 0 : 1));
+  }
+  PortalDossier stored = wanted;
+  stored.item["NoiBo"] = "x";
+  stored.item["ChuHoSo"] = "x";
+  stored.item["GhiChu"] = "x";
+  stored.progress.erase(stored.progress.begin() + 1);
+  ordered_json foreign = wanted.progress[0];
+  foreign["ThoiDiemXuLy"] = "20200101000000";
+  // One that stands there twice is one; one of ours that stands there twice is ours.
+  stored.progress.insert(stored.progress.end(), {foreign, foreign, wanted.progress[0]});
+  CHECK(Text(Compare(wanted, stored)) == "||ChuHoSo,GhiChu|1|1");
+
+  SyncDossierRequest request = Load("completed");
+  request.set_own_number("H12.04-261116-0001");
+  const PortalDossier filed_there = Map(request);
+  CHECK(Text(Compare(filed_there, std::nullopt)) == "missing|||4|0");
+  stored = filed_there;
+  stored.item["MaTTHC"] = "1.000999";
+  stored.item["GhiChu"] = "x";
+  stored.progress.clear();
+  CHECK(Text(Compare(filed_there, stored)) == "|other||0|0");
+}
+
+TEST_CASE("what another changed at the portal is found, and nothing is written by looking") {
+  SimProcess sim;
+  Adapter adapter(sim);
+  const auto compare = [&](const PortalDossier& wanted) {
+    const auto response = adapter.sync->Compare(wanted, absl::InfiniteFuture());
+    INFO(response.status());
+    REQUIRE(response.ok());
+    return Text(*response);
+  };
+  const std::string number = NewNumber();
+  const std::string path = absl::StrCat("/sim/dossiers/", number);
+  const PortalDossier wanted = Stage("completed", number);
+  CHECK(compare(wanted) == "missing|||4|0");
+  CHECK(sim.Dossier(number).is_null());
+  REQUIRE(adapter.Sync(wanted).ok());
+  CHECK(compare(wanted) == "|||0|0");
+  CHECK(compare(Stage("returned", number)) == "||TrangThaiHoSo,NgayTra|1|0");
+
+  nlohmann::json changed = sim.Dossier(number);
+  changed["ChuHoSo"] = "Một Người Khác";
+  changed["TienDo"].erase(2);
+  changed["TienDo"][0]["ThoiDiemXuLy"] = "20200101000000";
+  sim.Admin("PUT", path, changed.dump());
+  CHECK(compare(wanted) == "||ChuHoSo|2|1");
+  CHECK(sim.Dossier(number) == changed);
+  // A second writer: another process of the adapter.
+  Adapter second(sim);
+  REQUIRE(second.Sync(wanted).ok());
+  // What is not ours cannot be taken away.
+  CHECK(compare(wanted) == "|||0|1");
+  sim.Admin("DELETE", path);
+  CHECK(compare(wanted) == "missing|||4|0");
+  REQUIRE(adapter.Sync(wanted).ok());
+  CHECK(compare(wanted) == "|||0|0");
+
+  for (const char* kind : {"http_503", "reset_before", "reset_after"}) {
+    INFO(kind);
+    sim.Script("TraCuuHoSo", kind);
+    const auto failed = adapter.sync->Compare(wanted, absl::InfiniteFuture());
+    CHECK(ErrorReason(failed.status()) == "PORTAL_UNAVAILABLE");
+  }
+  sim.Script("TraCuuHoSo", "expired_session");
+  CHECK(compare(wanted) == "|||0|0");
 }
 
 TEST_CASE("sessions are renewed twice in one call and no more") {

@@ -35,6 +35,7 @@ void AddUp(CLI::App& app, Session& session);
 void AddStatus(CLI::App& app, Session& session);
 void AddRegistry(CLI::App& app, Session& session);
 void AddParked(CLI::App& app, Session& session);
+void AddPortal(CLI::App& app, Session& session);
 void AddJourney(CLI::App& app, Session& session);
 void AddDossier(CLI::App& app, Session& session);
 

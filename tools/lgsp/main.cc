@@ -14,6 +14,7 @@ constexpr char kFooter[] = R"(Examples:
   lgsp registry compile ~/lgsp     after a change of the catalogue
   lgsp journey ~/lgsp              citizens' dossiers from submission to result
   lgsp parked list ~/lgsp          events that wait for an operator
+  lgsp portal differences ~/lgsp   what the national portal has otherwise
 
 Exit codes:
   0 ok   1 failure   2 usage   3 not ready   4 not running
@@ -41,6 +42,7 @@ int main(int argc, char** argv) {
   lgsp::cli::AddStatus(app, session);
   lgsp::cli::AddRegistry(app, session);
   lgsp::cli::AddParked(app, session);
+  lgsp::cli::AddPortal(app, session);
   lgsp::cli::AddJourney(app, session);
   lgsp::cli::AddDossier(app, session);
   try {

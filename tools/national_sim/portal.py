@@ -15,8 +15,8 @@ import time
 from aiohttp import web
 
 import faults
-from portal_fields import (CODE_LIMIT, PROGRESS, ROWS_LIMIT, STATUSES, FieldError, check_dossier,
-                           check_progress, text)
+from portal_calls import check_names, check_rows, named_dossiers, parse, required_text
+from portal_fields import PROGRESS, STATUSES, FieldError, check_dossier, check_progress
 
 SYSTEM = "portal"  # names this module's records in the journal
 DSTCODE = "VN:GOV:000.00.00.G22:vpcpdvcprovider"
@@ -94,7 +94,9 @@ class Portal:
     def routes(self):
         return [web.post(PATH + "login", self._login), web.post(PATH + "g", self._integration),
                 web.get("/sim/state", self._state),
-                web.get("/sim/dossiers/{mahoso:.+}", self._dossier)]
+                web.get("/sim/dossiers/{mahoso:.+}", self._dossier),
+                web.put("/sim/dossiers/{mahoso:.+}", self._replace),
+                web.delete("/sim/dossiers/{mahoso:.+}", self._remove)]
 
     # --- state -------------------------------------------------------------------------------
 
@@ -110,6 +112,11 @@ class Portal:
                 self.dossiers[name].fields = dict(row)
             elif effect == "progress":
                 self._add_progress(self.dossiers[name], row)
+            elif effect == "replace":
+                fields = {field: value for field, value in row.items() if field != "TienDo"}
+                self.dossiers[name] = Dossier(fields, list(row["TienDo"]))
+            elif effect == "remove":
+                del self.dossiers[name]
             else:
                 raise ValueError(f"effect {effect!r} with data")
         if record["fault"] is not None:
@@ -308,61 +315,35 @@ class Portal:
         await self._journal.barrier()
         return response
 
+    async def _replace(self, request):
+        name = request.match_info["mahoso"]
+        async with self._slots:
+            try:
+                row = parse(await request.read())
+                self._check_replacement(name, row)
+            except FieldError as error:
+                return web.json_response({"error": str(error)}, status=400)
+            await self._record(Outcome("admin", "replace", mahoso=[name], rows=[row]), None, 200, {})
+            return json_answer(200, self.dossiers[name].public())
 
-def parse(raw):
-    try:
-        call = json.loads(raw.decode(), parse_constant=refuse_constant,
-                          object_pairs_hook=unique_names)
-        json.dumps(call, ensure_ascii=False).encode()  # an escaped lone surrogate is not text
-    except (ValueError, RecursionError) as error:
-        raise FieldError("body", "is not JSON in UTF-8") from error
-    if not isinstance(call, dict):
-        raise FieldError("body", "is not a JSON object")
-    return call
+    def _check_replacement(self, name, row):
+        rows = row.get("TienDo")
+        check_dossier({field: value for field, value in row.items() if field != "TienDo"})
+        if rows != []:
+            check_rows(rows, check_progress)
+        if any(one["MaHoSo"] != name for one in [row, *rows]):
+            raise FieldError("MaHoSo", "is not that of the path")
+        if name not in self.dossiers and len(self.dossiers) >= MAX_DOSSIERS:
+            raise FieldError("MaHoSo", f"simulator limit: {MAX_DOSSIERS} dossiers")
 
-
-def refuse_constant(name):
-    raise ValueError(name)
-
-
-def unique_names(pairs):
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return members
-
-
-def named_dossiers(call):
-    """The dossiers a call is about, also when it will be refused."""
-    if isinstance(call.get("mahoso"), str):
-        return [call["mahoso"]]
-    rows = call.get("data")
-    rows = rows[:ROWS_LIMIT] if isinstance(rows, list) else []
-    return [row["MaHoSo"] for row in rows
-            if isinstance(row, dict) and isinstance(row.get("MaHoSo"), str)]
-
-
-def check_names(call, names):
-    for name in sorted(names - set(call)):
-        raise FieldError(name, "is missing")
-    for name in call:
-        if name not in names:
-            raise FieldError(name[:CODE_LIMIT], "unknown field")
-
-
-def check_rows(rows, check):
-    if not isinstance(rows, list) or not rows:
-        raise FieldError("data", "must be a list with at least one row")
-    if len(rows) > ROWS_LIMIT:
-        raise FieldError("data", f"has more than {ROWS_LIMIT} rows")
-    for row in rows:
-        check(row)
-
-
-def required_text(value, field):
-    text(CODE_LIMIT)(value, field)
-    if value == "":
-        raise FieldError(field, "is empty")
+    async def _remove(self, request):
+        name = request.match_info["mahoso"]
+        async with self._slots:
+            if name not in self.dossiers:
+                return web.json_response({"error": "no such dossier"}, status=404)
+            removed = Outcome("admin", "remove", mahoso=[name], rows=[{"MaHoSo": name}])
+            await self._record(removed, None, 200, {})
+            return web.json_response({})
 
 
 def json_answer(status, body):

@@ -92,6 +92,35 @@ class ServiceTest(SimTest):
         self.assert_ok(self.sim.sync(newer, updating="True"))
         self.assertEqual(self.sim.lookup(code)["result"], {**newer, "TienDo": [stored, stored]})
 
+    def test_administration_changes_and_removes(self):
+        sim = self.start().login()
+        code = new_code()
+        self.assert_ok(sim.sync(dossier(MaHoSo=code)))
+        self.assert_ok(sim.progress(progress(code)))
+        held = sim.admin(f"dossiers/{code}")[1]
+        changed = {**held, "ChuHoSo": "Trần Văn Khác", "TrangThaiHoSo": "2", "TienDo": []}
+        self.assertEqual(sim.admin(f"dossiers/{code}", changed), (200, changed))
+        self.assertEqual(sim.lookup(code)["result"], changed)
+        other = new_code()
+        for wrong, path in (({**changed, "ChuHoSo": ""}, code), ({**changed, "Khac": "1"}, code), (changed, other),
+                            ({**changed, "TienDo": [progress(other)]}, code), ({**changed, "TienDo": None}, code)):
+            status, answer = sim.admin(f"dossiers/{path}", wrong)
+            self.assertEqual((status, list(answer)), (400, ["error"]))
+        self.assertEqual(sim.admin(f"dossiers/{code}"), (200, changed))
+        # One that it did not have.
+        new = {**changed, "MaHoSo": other, "TienDo": [progress(other)]}
+        self.assertEqual(sim.admin(f"dossiers/{other}", new)[0], 200)
+        self.assertEqual(sim.http("DELETE", f"/sim/dossiers/{code}")[0], 200)
+        self.assertEqual(sim.http("DELETE", f"/sim/dossiers/{code}")[0], 404)
+        self.assertEqual(sim.lookup(code)["error_code"], 2)
+        before = sim.state()
+        self.assertEqual((before["dossiers"], before["progress_rows"]), (1, 1))
+        sim.end()
+        # The journal has it all.
+        again = self.start(data=sim.data)
+        self.assertEqual(again.state(), before)
+        self.assertEqual(again.admin(f"dossiers/{other}"), (200, new))
+
     def test_unknown_dossiers(self):
         unknown = {"error_code": 2, "message": "khong tim thay ho so"}
         self.assertEqual(self.sim.lookup(new_code()), {**unknown, "result": None})

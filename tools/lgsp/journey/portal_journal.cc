@@ -29,13 +29,20 @@ std::string Text(const Json& object, const char* name) {
 bool Apply(const std::string& effect, const Json& row, PortalCopies* copies) {
   const std::string number = row.is_object() ? Text(row, "MaHoSo") : "";
   if (number.empty()) return false;
+  if (effect == "remove") return copies->erase(number) == 1;
   PortalCopy& copy = (*copies)[number];
-  if (effect == "progress") {
+  if (effect == "replace") {
+    copy = {.inserts = 1};
+    for (const Json& step : row.value("TienDo", Json::array())) {
+      ++copy.progress[{Text(step, "TrangThai"), Text(step, "ThoiDiemXuLy")}];
+    }
+  } else if (effect == "progress") {
     copy.status = Text(row, "TrangThai");
     ++copy.progress[{copy.status, Text(row, "ThoiDiemXuLy")}];
     return true;
+  } else if (effect != "insert" && effect != "update") {
+    return false;
   }
-  if (effect != "insert" && effect != "update") return false;
   if (effect == "insert") ++copy.inserts;
   copy.status = Text(row, "TrangThaiHoSo");
   copy.subject = Text(row, "TrichYeuHoSo");

@@ -44,6 +44,29 @@ TEST_CASE("copies and faults are folded from the records") {
   CHECK(journal->records == 5);
 }
 
+TEST_CASE("what the administration of the simulator replaced or removed is so") {
+  const std::string replaced =
+      R"({"effect":"replace","data":[{"MaHoSo":"H12.04-261123-0001","TrangThaiHoSo":"2",)"
+      R"("TrichYeuHoSo":"x","TienDo":[{"TrangThai":"2","ThoiDiemXuLy":"20261123080000"}]}]})"
+      "\n";
+  const std::string removed = R"({"effect":"remove","data":[{"MaHoSo":"H12.04-261123-0001"}]})"
+                              "\n";
+  auto journal = FoldPortalJournal(absl::StrCat(kInsert, kProgress, replaced), kBegin);
+  REQUIRE(journal.ok());
+  const PortalCopy& copy = journal->copies.at("H12.04-261123-0001");
+  CHECK(copy.status == "2");
+  CHECK(copy.subject == "x");
+  CHECK(copy.inserts == 1);
+  CHECK(copy.progress ==
+        std::map<std::pair<std::string, std::string>, int>{{{"2", "20261123080000"}, 1}});
+  journal = FoldPortalJournal(absl::StrCat(kInsert, replaced, removed), kBegin);
+  REQUIRE(journal.ok());
+  CHECK(journal->copies.empty());
+  journal = FoldPortalJournal(absl::StrCat(kInsert, removed, kInsert), kBegin);
+  REQUIRE(journal.ok());
+  CHECK(journal->copies.at("H12.04-261123-0001").inserts == 1);
+}
+
 TEST_CASE("faults before the moment asked for are others' faults") {
   const auto journal = FoldPortalJournal(absl::StrCat(kUpdate, kProgress, kNothing),
                                          kBegin + absl::Milliseconds(1500));
