@@ -79,7 +79,8 @@ inline constexpr int kComparisonsPage = 20;
 inline constexpr int kLargestComparisonsPage = 50;
 inline constexpr int kComparisonsAtOnce = 4;
 // One comparison, with less time left than the second none is begun; so often for a dossier that
-// changes meanwhile; and the time its caller's deadline leaves for the answer.
+// changes meanwhile or for which the portal gives no answer; and the time its caller's deadline
+// leaves for the answer.
 inline constexpr absl::Duration kLongestComparison = absl::Seconds(15);
 inline constexpr absl::Duration kMinComparisonTime = absl::Seconds(1);
 inline constexpr int kMaxComparisons = 3;

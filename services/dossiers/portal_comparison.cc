@@ -31,12 +31,6 @@ void AddDifferences(const CompareDossierResponse& answer, PortalDifference& diff
   difference.set_progress_rows_unknown(answer.progress_rows_unknown());
 }
 
-// Whether the portal was told of something, or was to be, between the two.
-bool SameSync(const PortalSync& a, const PortalSync& b) {
-  return a.state() == b.state() && a.synced_revision() == b.synced_revision() &&
-         a.sync_time() == b.sync_time();
-}
-
 Finding Failed(PortalDifference difference, absl::Status failure) {
   Finding finding;
   finding.difference = std::move(difference);
@@ -48,6 +42,13 @@ Finding Failed(PortalDifference difference, absl::Status failure) {
 }
 
 }  // namespace
+
+bool PortalComparison::Changed(const Snapshot& before, const Snapshot& after) {
+  const PortalSync& a = before.known.portal_sync();
+  const PortalSync& b = after.known.portal_sync();
+  return before.revision != after.revision || a.state() != b.state() ||
+         a.synced_revision() != b.synced_revision() || a.sync_time() != b.sync_time();
+}
 
 absl::StatusOr<PortalComparison::Snapshot> PortalComparison::Take(const std::string& id,
                                                                   absl::Time deadline) const {
@@ -81,15 +82,18 @@ Finding PortalComparison::Compare(const std::string& id, absl::Time deadline) co
   absl::StatusOr<Snapshot> before = Take(id, deadline);
   for (int round = 1; before.ok(); ++round) {
     const auto answer = ask_(before->known.dossier(), before->wanted, deadline);
-    if (!answer.ok()) return Failed(before->known, answer.status());
     Finding finding;
-    finding.difference = before->known;
-    AddDifferences(*answer, finding.difference);
-    if (finding.difference.kinds().empty() || round == kMaxComparisons) return finding;
+    if (answer.ok()) {
+      finding.difference = before->known;
+      AddDifferences(*answer, finding.difference);
+    } else {
+      finding = Failed(before->known, answer.status());
+    }
+    const bool right = finding.difference.kinds().empty();
+    const bool refused = !answer.ok() && !IsTransient(answer.status());
+    if (right || refused || round == kMaxComparisons || absl::Now() >= deadline) return finding;
     absl::StatusOr<Snapshot> after = Take(id, deadline);
-    const bool changed = !after.ok() || after->revision != before->revision ||
-                         !SameSync(after->known.portal_sync(), before->known.portal_sync());
-    if (!changed) return finding;
+    if (answer.ok() && after.ok() && !Changed(*before, *after)) return finding;
     before = std::move(after);
   }
   return Failed(std::move(unknown), before.status());

@@ -40,7 +40,8 @@ class PortalComparison {
                    const Clock* clock, Ask ask)
       : db_(db), catalogue_(catalogue), store_(store), clock_(clock), ask_(std::move(ask)) {}
 
-  // One dossier, by its UUID or code. One that changed meanwhile is compared again.
+  // One dossier, by its UUID or code. One that changed meanwhile is compared again, and so is one
+  // for which the portal could not be asked.
   Finding Compare(const std::string& id, absl::Time deadline) const;
 
   // Those of `ids`, in their order; ends before the first that there is no time left for.
@@ -54,6 +55,8 @@ class PortalComparison {
     lgsp::national::v1::SyncDossierRequest wanted;
   };
 
+  // Whether there was a command, or the portal was told of something, between the two.
+  static bool Changed(const Snapshot& before, const Snapshot& after);
   absl::StatusOr<Snapshot> Take(const std::string& id, absl::Time deadline) const;
 
   sql::Database* const db_;

@@ -441,6 +441,18 @@ TEST_CASE("portal report: a dossier that changes while it is compared is compare
   differs_until([] {});
   CHECK(reports.CompareOne(1).differences_size() == 1);
   CHECK(times == 1);
+  // No answer: it is asked again.
+  times = 0;
+  reports.peer.Say("code-1", [&times](absl::Time) -> absl::StatusOr<CompareDossierResponse> {
+    if (++times < kMaxComparisons) return Unavailable();
+    return CompareDossierResponse();
+  });
+  CHECK(reports.CompareOne(1).differences().empty());
+  CHECK(times == kMaxComparisons);
+  reports.peer.Fails("code-1", Refused());
+  reports.peer.TakeAsked();
+  CHECK(reports.CompareOne(1).differences_size() == 1);
+  CHECK(reports.peer.TakeAsked().size() == 1);
   // One that never stands still is told as it is at last.
   reports.peer.TakeAsked();
   reports.peer.Say("code-1", [&](absl::Time) {

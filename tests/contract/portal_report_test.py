@@ -165,6 +165,10 @@ class PortalReportTest(platform_process.PlatformTest):
         self.assertEqual((code, [self.told(one) for one in found]), (1, [expected]))
         code, _, remaining, _ = self.differences(*only, "--repair")
         self.assertEqual((code, [self.told(one) for one in remaining]), (1, [expected]))
+        # What is wrong besides is mended.
+        self.portal("PUT", dossier.code, {**held, "GhiChu": "x", "TienDo": [foreign, *held["TienDo"]]})
+        code, _, remaining, _ = self.differences(*only, "--repair")
+        self.assertEqual((code, [self.told(one) for one in remaining]), (1, [expected]))
         # Whoever runs the portal takes it away.
         self.portal("PUT", dossier.code, held)
         self.assertEqual(self.differences("--dossier", f"dossiers/{dossier.code}")[:2], (0, []))

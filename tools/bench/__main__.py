@@ -6,8 +6,12 @@ import signal
 import sys
 
 import figures
+import growth
 import journey
+import postgres
+import submit
 
+BENCHES = {"growth": growth, "journey": journey, "submit": submit}
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -25,11 +29,19 @@ def arguments():
     of_journey = benches.add_parser("journey", help="the whole platform: start, throughput, idle memory")
     of_journey.add_argument("--rounds", type=rounds, default=figures.LEAST_ROUNDS)
     of_journey.add_argument("--dossiers", type=int, default=200, help="in each round (200)")
-    of_journey.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release",
-                            help="build folder (build/release)")
     of_journey.add_argument("--base-port", type=int, help="of the platform; that of `lgsp init` otherwise")
-    # Behind the name of the bench too; what stands before it is kept.
-    of_journey.add_argument("--output", choices=("text", "json"), default=argparse.SUPPRESS)
+    of_submit = benches.add_parser("submit", help="submissions a second, beside pgbench on the same statements")
+    of_submit.add_argument("--rounds", type=rounds, default=figures.LEAST_ROUNDS)
+    of_submit.add_argument("--seconds", type=int, default=10, help="of each measurement (10)")
+    of_growth = benches.add_parser("growth", help="cost with many dossiers over cost with few")
+    of_growth.add_argument("--rounds", type=rounds, default=figures.LEAST_ROUNDS)
+    of_growth.add_argument("--small", type=int, default=10_000, help="dossiers (10000)")
+    of_growth.add_argument("--large", type=int, default=1_000_000, help="dossiers (1000000)")
+    for bench in (of_journey, of_submit, of_growth):
+        bench.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release",
+                           help="build folder (build/release)")
+        # Behind the name of the bench too; what stands before it is kept.
+        bench.add_argument("--output", choices=("text", "json"), default=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -38,8 +50,9 @@ def main():
     # As Ctrl-C: what was started and made is ended and removed.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        report = figures.Report(journey.FIGURES, journey.measure(options))
-    except (journey.BenchError, OSError) as error:
+        bench = BENCHES[options.bench]
+        report = figures.Report(bench.FIGURES, bench.measure(options))
+    except (journey.BenchError, postgres.PostgresError, OSError) as error:
         print(f"bench: error: {error}", file=sys.stderr)
         return 1
     print(report.as_json(options.bench) if options.output == "json" else report.as_text())

@@ -1,6 +1,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -111,7 +112,7 @@ absl::Status PrintJson(const google::protobuf::Message& message) {
   return absl::OkStatus();
 }
 
-// `missing there; fields ChuHoSo, GhiChu; 2 steps missing`
+// `not there; fields ChuHoSo, GhiChu; 2 steps missing`
 std::string WhatDiffers(const PortalDifference& difference) {
   std::vector<std::string> parts;
   for (const int kind : difference.kinds()) {
@@ -202,23 +203,40 @@ absl::StatusOr<std::vector<PortalDifference>> AwaitMended(
   return remaining;
 }
 
-// Repairs `differences` and leaves in them what remains.
+// Whether telling the portal again can make a difference less.
+bool IsCurable(const PortalDifference& difference) {
+  const auto& kinds = difference.kinds();
+  return std::any_of(kinds.begin(), kinds.end(), [](int kind) {
+    return kind == PortalDifference::MISSING || kind == PortalDifference::FIELDS ||
+           kind == PortalDifference::STEPS_MISSING;
+  });
+}
+
+// Repairs what can be of `differences`, and leaves in them what remains.
 absl::Status RepairAll(Stub& stub, const PortalOptions& options, bool json,
                        std::vector<PortalDifference>& differences) {
   int ordered = 0;
+  std::vector<PortalDifference> repaired;
+  std::vector<PortalDifference> remaining;
   for (const PortalDifference& difference : differences) {
+    if (!IsCurable(difference)) {
+      remaining.push_back(difference);
+      continue;
+    }
     RepairPortalCopyRequest request;
     request.set_dossier(difference.dossier());
     request.set_operator_id(options.by);
-    ASSIGN_OR_RETURN(const RepairPortalCopyResponse repaired,
+    ASSIGN_OR_RETURN(const RepairPortalCopyResponse response,
                      Call(stub, &Stub::RepairPortalCopy, request));
-    ordered += repaired.ordered() ? 1 : 0;
+    ordered += response.ordered() ? 1 : 0;
+    repaired.push_back(difference);
   }
-  const size_t found = differences.size();
-  ASSIGN_OR_RETURN(differences, AwaitMended(stub, differences));
+  ASSIGN_OR_RETURN(const std::vector<PortalDifference> unmended, AwaitMended(stub, repaired));
+  remaining.insert(remaining.end(), unmended.begin(), unmended.end());
+  differences = std::move(remaining);
   if (!json) {
     std::cout << absl::StreamFormat("%d ordered to be told again, %d mended, %d remain\n", ordered,
-                                    found - differences.size(), differences.size());
+                                    repaired.size() - unmended.size(), differences.size());
   }
   for (const PortalDifference& difference : differences) {
     RETURN_IF_ERROR(Print(difference, json));
