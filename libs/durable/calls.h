@@ -104,6 +104,9 @@ class CallWorker {
     // Reasons by which the partner refuses for good: such a call has failed. Every other failure is
     // tried again without end.
     std::vector<std::string> final_reasons = {};
+    // Reasons by which it says that it is there and needs time: tried again like any other, but not
+    // a sign that the partner is out of reach.
+    std::vector<std::string> pending_reasons = {};
     int threads = 4;
     // How long an attempt may take; its claim is renewed for a little longer.
     absl::Duration attempt_timeout = absl::Seconds(60);

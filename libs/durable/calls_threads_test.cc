@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "libs/durable/calls.h"
 #include "libs/durable/fixture_test.h"
+#include "libs/status/status.h"
 #include "libs/testing/metric_value.h"
 
 namespace lgsp::durable {
@@ -133,6 +134,32 @@ TEST_CASE("while the partner is out of reach one call at a time asks for it") {
     fixture.clock.security.Advance(absl::Hours(2));
     return fixture.CountOf(kDone) == kCalls;
   }));
+}
+
+TEST_CASE("a partner that needs time for each is not out of reach") {
+  CallsFixture fixture(sql::Database::Engine::kSqlite);
+  constexpr int kCalls = 60;
+  for (int i = 0; i < kCalls; ++i) {
+    fixture.AddSubject(absl::StrCat("dossiers/", i));
+    REQUIRE(fixture.AddCall(absl::StrCat("c", i), absl::StrCat("dossiers/", i), 1).ok());
+  }
+  std::atomic<int> made = 0, together = 0;
+  sql::Gate four;
+  const auto worker = fixture.NewWorker(
+      [&](const Call&, absl::Time) {
+        if (++made > 2 * kOutOfReachInARow) {
+          if (++together == 4) four.Open();
+          four.Wait();
+        }
+        return MakeError(absl::StatusCode::kUnavailable, "TIME_NEEDED", "not yet");
+      },
+      NothingRecorded,
+      {.kind = kKind,
+       .pending_reasons = {"TIME_NEEDED"},
+       .first_backoff = absl::Hours(1),
+       .poll_interval = absl::Milliseconds(1)});
+  worker->Start();
+  CHECK(four.Wait());
 }
 
 TEST_CASE("polling finds what nobody woke for, and tells the backlog") {

@@ -38,7 +38,7 @@ absl::StatusOr<keys::DataKey> SubjectKeys::Get(sql::Transaction& tx,
                      "the personal data of this subject was erased", {{"subject", subject}});
   }
   const keys::WrappedKey wrapped{found.rows[0].Text(0), found.rows[0].Blob(1)};
-  if (!ring()->Has(wrapped.kek_id) && !path_.empty()) RETURN_IF_ERROR(Reload().status());
+  if (!ring()->Has(wrapped.kek_id) && !path_.empty()) RETURN_IF_ERROR(Reload());
   return ring()->Unwrap(wrapped, subject);
 }
 
@@ -50,14 +50,13 @@ absl::Status SubjectKeys::Erase(sql::Transaction& tx, absl::string_view subject)
       .status();
 }
 
-absl::StatusOr<bool> SubjectKeys::Reload() const {
-  if (path_.empty()) return false;
+absl::Status SubjectKeys::Reload() const {
+  if (path_.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(keys::KeyRing read, keys::KeyRing::FromFile(path_));
   auto newer = std::make_shared<const keys::KeyRing>(std::move(read));
   absl::MutexLock lock(&mutex_);
-  const bool other = newer->newest() != ring_->newest();
   ring_ = std::move(newer);
-  return other;
+  return absl::OkStatus();
 }
 
 absl::Status SubjectKeys::RewrapOne(sql::Transaction& tx, const keys::KeyRing& ring,
@@ -75,11 +74,13 @@ absl::Status SubjectKeys::RewrapOne(sql::Transaction& tx, const keys::KeyRing& r
       .status();
 }
 
-absl::Status SubjectKeys::Rewrap(sql::Database& db, std::string& after) const {
+absl::StatusOr<int> SubjectKeys::Rewrap(sql::Database& db, std::string& after) const {
   const auto ring = this->ring();
   std::string last;
+  int wrapped = 0;
   RETURN_IF_ERROR(db.Run([&](sql::Transaction& tx) -> absl::Status {
     last.clear();
+    wrapped = 0;
     ASSIGN_OR_RETURN(const sql::Result found,
                      tx.Execute("SELECT subject, kek_id, sealed FROM data_keys "
                                 "WHERE subject > :after ORDER BY subject LIMIT :limit",
@@ -87,25 +88,34 @@ absl::Status SubjectKeys::Rewrap(sql::Database& db, std::string& after) const {
     for (const sql::Row& row : found.rows) {
       if (row.Text(1) == ring->newest()) continue;
       RETURN_IF_ERROR(RewrapOne(tx, *ring, row.Text(0), {row.Text(1), row.Blob(2)}));
+      ++wrapped;
     }
     if (static_cast<int>(found.rows.size()) == kRewrapBatch) last = found.rows.back().Text(0);
     return absl::OkStatus();
   }));
   after = last;
-  return absl::OkStatus();
+  return wrapped;
 }
 
 absl::Status KeyRotation::Step() {
-  if (!walking_) {
-    ASSIGN_OR_RETURN(walking_, subject_keys_->Reload());
-    if (!walking_) return absl::OkStatus();
-    log::Info("a newer key-encryption key: all data keys are wrapped anew", {});
-    after_.clear();
+  if (!walk_.has_value()) {
+    RETURN_IF_ERROR(subject_keys_->Reload());
+    if (subject_keys_->newest() == walked_) return absl::OkStatus();
+    if (!walked_.empty()) {
+      log::Info("a newer key-encryption key: all data keys are wrapped anew", {});
+    }
+    walk_ = Walk{subject_keys_->newest()};
   }
-  RETURN_IF_ERROR(subject_keys_->Rewrap(*db_, after_));
-  if (!after_.empty()) return absl::OkStatus();
-  walking_ = false;
-  log::Info("all data keys are wrapped with the newest key-encryption key", {});
+  ASSIGN_OR_RETURN(const int wrapped, subject_keys_->Rewrap(*db_, walk_->after));
+  walk_->wrapped += wrapped;
+  if (!walk_->after.empty()) return absl::OkStatus();
+  // Another, until one finds nothing to do: a transaction that began with the old ring may have
+  // ended behind the walk.
+  if (walk_->wrapped == 0) {
+    walked_ = walk_->newest;
+    log::Info("all data keys are wrapped with the newest key-encryption key", {{"kek", walked_}});
+  }
+  walk_.reset();
   return absl::OkStatus();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -32,15 +33,17 @@ class SubjectKeys {
   absl::StatusOr<keys::DataKey> Get(sql::Transaction& tx, absl::string_view subject) const;
 
   // Deletes the key of a subject, and the answers that are sealed with it: what it sealed can never
-  // be read again, wherever copies of it are.
+  // be read again, but with a copy of the database that is older than that.
   absl::Status Erase(sql::Transaction& tx, absl::string_view subject) const;
 
-  // Reads the ring's file again; true when it has another newest key.
-  absl::StatusOr<bool> Reload() const;
+  // Reads the ring's file again.
+  absl::Status Reload() const;
+  // The ID of the ring's newest key.
+  std::string newest() const { return ring()->newest(); }
 
   // Wraps keys of subjects after `after` anew with the newest key, unless they are; looks at
-  // kRewrapBatch and moves `after` on. It is empty after the last.
-  absl::Status Rewrap(sql::Database& db, std::string& after) const;
+  // kRewrapBatch and moves `after` on. It is empty after the last. Says how many were wrapped anew.
+  absl::StatusOr<int> Rewrap(sql::Database& db, std::string& after) const;
 
  private:
   std::shared_ptr<const keys::KeyRing> ring() const {
@@ -57,7 +60,8 @@ class SubjectKeys {
 };
 
 // What a service calls again and again while it runs: takes up a ring that has changed, and wraps
-// all keys anew with its newest.
+// all keys anew with its newest. Where several processes share a database, the old key can go once
+// each of them has said that all are wrapped with the new one.
 class KeyRotation {
  public:
   // Both outlive it.
@@ -70,9 +74,17 @@ class KeyRotation {
  private:
   sql::Database* const db_;
   const SubjectKeys* const subject_keys_;
-  // A start begins with a look at all keys: the one before may have been cut short.
-  bool walking_ = true;
-  std::string after_;
+  // Once through all keys.
+  struct Walk {
+    std::string newest;
+    std::string after = {};
+    int wrapped = 0;
+  };
+  std::optional<Walk> walk_;
+  // The newest key as of the last walk that found nothing to do. Of this object, not of the ring: a
+  // ring is also read again when a key is wrapped with one that it does not have. Empty at a start,
+  // which begins with a walk: the one before may have been cut short.
+  std::string walked_;
 };
 
 }  // namespace lgsp::durable

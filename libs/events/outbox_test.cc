@@ -103,9 +103,10 @@ TEST_CASE("positions have no gaps and follow the commits, whatever is rolled bac
     }
     return absl::OkStatus();
   });
-  for (const absl::Status& status : writers.Join()) CHECK(status.ok());
+  const std::vector<absl::Status> written = writers.Join();
   done = true;
   reader.Join();
+  for (const absl::Status& status : written) CHECK(status.ok());
   CHECK(holes == 0);
 
   constexpr int kKept = kEach - kEach / 3;

@@ -99,7 +99,8 @@ ParkedService::ParkedService(sql::Database* db, const Clock* clock, metrics::Reg
         }
         return gauges;
       }()),
-      counting_("parked keys", kParkedMetricsInterval, [this] { return CountForMetrics(); }) {}
+      counting_("parked keys", kParkedMetricsInterval, metrics,
+                [this] { return CountForMetrics(); }) {}
 
 absl::StatusOr<const Handler*> ParkedService::HandlerOf(const std::string& consumer) const {
   const auto found = handlers_.find(consumer);

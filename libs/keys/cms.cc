@@ -20,6 +20,8 @@ using AlgorithmPtr = std::unique_ptr<X509_ALGOR, Deleter<X509_ALGOR_free>>;
 using BigNumberPtr = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
 using RevokedTimePtr = std::unique_ptr<ASN1_GENERALIZEDTIME, Deleter<ASN1_GENERALIZEDTIME_free>>;
 
+using UsagesPtr = std::unique_ptr<EXTENDED_KEY_USAGE, Deleter<EXTENDED_KEY_USAGE_free>>;
+
 void FreeCertificates(STACK_OF(X509) * certificates) { sk_X509_pop_free(certificates, X509_free); }
 using CertificatesPtr = std::unique_ptr<STACK_OF(X509), Deleter<FreeCertificates>>;
 
@@ -27,6 +29,11 @@ using CertificatesPtr = std::unique_ptr<STACK_OF(X509), Deleter<FreeCertificates
 constexpr int kMaxIntermediates = 3;
 // OpenSSL's level of 112 bits: RSA of 2048 bits, no SHA-1.
 constexpr int kSecurityLevel = 2;
+// id-kp-emailProtection, id-kp-documentSigning (RFC 9336), Microsoft's document signing,
+// anyExtendedKeyUsage.
+constexpr absl::string_view kDocumentUsages[] = {"1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.36",
+                                                 "1.3.6.1.4.1.311.10.3.12", "2.5.29.37.0"};
+constexpr size_t kMaxOidText = 128;
 
 absl::Status Refuse(absl::string_view reason, absl::string_view message,
                     ErrorMetadata metadata = {}) {
@@ -288,6 +295,23 @@ absl::Status CheckRevocation(STACK_OF(X509) * chain, const CmsTrustContent& trus
   return stale;
 }
 
+// A certificate of TLS, of time stamps, or of code signs no documents.
+bool MaySignDocuments(X509* certificate) {
+  int state = 0;
+  const UsagesPtr usages(static_cast<EXTENDED_KEY_USAGE*>(
+      X509_get_ext_d2i(certificate, NID_ext_key_usage, &state, nullptr)));
+  // -1: without the extension; else it is there twice, or cannot be read.
+  if (usages == nullptr) return state == -1;
+  for (int i = 0; i < sk_ASN1_OBJECT_num(usages.get()); ++i) {
+    char oid[kMaxOidText] = {};
+    OBJ_obj2txt(oid, sizeof(oid), sk_ASN1_OBJECT_value(usages.get(), i), /*no_name=*/1);
+    for (const absl::string_view usage : kDocumentUsages) {
+      if (usage == oid) return true;
+    }
+  }
+  return false;
+}
+
 absl::Status CheckCertificates(const Parsed& parsed, const CmsTrustContent& trust, absl::Time now) {
   const StoreContextPtr context(X509_STORE_CTX_new());
   const CertificatesPtr untrusted(sk_X509_new_null());
@@ -297,6 +321,9 @@ absl::Status CheckCertificates(const Parsed& parsed, const CmsTrustContent& trus
   // Without the extension the answer is "all bits": the profile demands it.
   if (usage == UINT32_MAX || (usage & (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION)) == 0) {
     return Refuse("CMS_KEY_USAGE_WRONG", "the signer's key is not for signatures");
+  }
+  if (!MaySignDocuments(parsed.signer)) {
+    return Refuse("CMS_KEY_USAGE_WRONG", "the signer's certificate is not for documents");
   }
   return CheckRevocation(chain, trust, parsed.signing_time, now);
 }

@@ -48,6 +48,9 @@ class CmsTrust {
   // intermediate of this trust signed it, or when it is older than the one that is there.
   absl::StatusOr<CmsTrust> WithCrl(absl::string_view crl) const;
 
+  // The lists that are there, DER.
+  std::vector<std::string> Crls() const;
+
   // When the first of the lists ends; infinite past without lists.
   absl::Time next_crl_update() const;
 
@@ -99,7 +102,8 @@ struct CmsSigner {
 //   CMS_CHAIN_UNTRUSTED      a chain to a pinned root; keys and hashes of 112 bits or more
 //   CMS_CERTIFICATE_EXPIRED  every certificate of it was valid at the signing time (metadata
 //                            `validity`: EXPIRED or NOT_YET_VALID)
-//   CMS_KEY_USAGE_WRONG      the signer's key is for digitalSignature or nonRepudiation
+//   CMS_KEY_USAGE_WRONG      the signer's key is for digitalSignature or nonRepudiation; when its
+//                            certificate has extended usages, documents or mail are among them
 //   CMS_CERTIFICATE_REVOKED  none was revoked, or invalid by the list's invalidityDate, at or
 //                            before `now`, or the signing time where that is later: whoever stole
 //                            the key could claim any time before. Revoked after that is good. A

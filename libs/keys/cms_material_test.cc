@@ -86,6 +86,7 @@ Certified MakeCertificate(const CertificateOptions& options, const Certified* is
   X509_set_issuer_name(certificate, X509_get_subject_name(above.certificate.get()));
   Extend(certificate, above.certificate.get(), NID_basic_constraints, options.basic_constraints);
   Extend(certificate, above.certificate.get(), NID_key_usage, options.key_usage);
+  Extend(certificate, above.certificate.get(), NID_ext_key_usage, options.extended_key_usage);
   Extend(certificate, above.certificate.get(), NID_subject_key_identifier, "hash");
   REQUIRE(X509_sign(certificate, above.key.get(), options.sha1 ? EVP_sha1() : EVP_sha256()) > 0);
   return out;

@@ -35,6 +35,7 @@ struct CertificateOptions {
   absl::Time not_after = absl::Now() + absl::Hours(48);
   // As OpenSSL writes them; empty: without the extension.
   std::string key_usage = "critical,digitalSignature,nonRepudiation";
+  std::string extended_key_usage;
   std::string basic_constraints = "critical,CA:FALSE";
   // "P-256", "RSA2048", "RSA1024".
   std::string key = "P-256";

@@ -340,6 +340,24 @@ TEST_CASE("the signer's key is for signatures") {
   }
 }
 
+TEST_CASE("a certificate for something else than documents signs none") {
+  World world;
+  for (const auto& [usages, wanted] : std::vector<std::pair<std::string, std::string>>{
+           {"", "OK"},
+           {"clientAuth,emailProtection", "OK"},
+           {"critical,1.3.6.1.5.5.7.3.36", "OK"},
+           {"anyExtendedKeyUsage", "OK"},
+           {"serverAuth", "CMS_KEY_USAGE_WRONG"},
+           {"critical,timeStamping", "CMS_KEY_USAGE_WRONG"},
+           {"clientAuth,codeSigning,OCSPSigning", "CMS_KEY_USAGE_WRONG"}}) {
+    INFO(usages);
+    CertificateOptions options;
+    options.extended_key_usage = usages;
+    const Certified signer = MakeCertificate(options, &world.issuing);
+    CHECK(world.Reason(MakeCms(signer, world.Options()), world.Trust()) == wanted);
+  }
+}
+
 TEST_CASE("revoked at or before the receipt is refused, later is good") {
   World world;
   const auto reason = [&](absl::Duration revoked, absl::Duration invalid) {

@@ -212,6 +212,18 @@ absl::StatusOr<CmsTrust> CmsTrust::WithCrl(absl::string_view crl) const {
   return CmsTrust(std::move(content));
 }
 
+std::vector<std::string> CmsTrust::Crls() const {
+  std::vector<std::string> out;
+  for (const CmsCrl& crl : content_->crls) {
+    unsigned char* der = nullptr;
+    const int size = i2d_X509_CRL(crl.list.get(), &der);
+    if (size <= 0) continue;
+    out.emplace_back(reinterpret_cast<char*>(der), static_cast<size_t>(size));
+    OPENSSL_free(der);
+  }
+  return out;
+}
+
 absl::Time CmsTrust::next_crl_update() const {
   if (content_->crls.empty()) return absl::InfinitePast();
   absl::Time first = absl::InfiniteFuture();

@@ -64,6 +64,13 @@ std::string SigningKey::PublicPem() const {
   return Written(bio.get());
 }
 
+std::string SigningKey::PublicBytes() const {
+  std::string out(32, '\0');
+  size_t size = out.size();
+  EVP_PKEY_get_raw_public_key(Key(key_), reinterpret_cast<unsigned char*>(out.data()), &size);
+  return out;
+}
+
 std::string SigningKey::Sign(absl::string_view data) const {
   const DigestContextPtr context(EVP_MD_CTX_new());
   std::string out(64, '\0');
@@ -91,6 +98,16 @@ absl::StatusOr<VerifyKey> VerifyKey::FromPem(absl::string_view pem) {
   auto shared = Share(key);
   if (EVP_PKEY_get_base_id(key) != EVP_PKEY_ED25519) return KeyInvalid();
   return VerifyKey(std::move(shared));
+}
+
+absl::StatusOr<VerifyKey> VerifyKey::FromBytes(absl::string_view raw) {
+  EVP_PKEY* key = EVP_PKEY_new_raw_public_key(
+      EVP_PKEY_ED25519, nullptr, reinterpret_cast<const unsigned char*>(raw.data()), raw.size());
+  if (key == nullptr) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "KEY_INVALID",
+                     "not an Ed25519 key of 32 bytes");
+  }
+  return VerifyKey(Share(key));
 }
 
 bool VerifyKey::Verify(absl::string_view data, absl::string_view signature) const {

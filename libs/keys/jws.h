@@ -20,6 +20,8 @@ class SigningKey {
 
   std::string ToPem() const;
   std::string PublicPem() const;
+  // The public key as RFC 8032 encodes it, 32 bytes.
+  std::string PublicBytes() const;
   // First 16 hex digits of the SHA-256 of the public key's SubjectPublicKeyInfo.
   const std::string& id() const { return id_; }
   // 64 bytes.
@@ -37,6 +39,8 @@ class SigningKey {
 class VerifyKey {
  public:
   static absl::StatusOr<VerifyKey> FromPem(absl::string_view pem);
+  // As RFC 8032 encodes it. INVALID_ARGUMENT KEY_INVALID when it is not 32 bytes.
+  static absl::StatusOr<VerifyKey> FromBytes(absl::string_view raw);
   const std::string& id() const { return id_; }
   bool Verify(absl::string_view data, absl::string_view signature) const;
 

@@ -17,7 +17,7 @@ namespace {
 
 constexpr absl::Duration kConflictPause = absl::Milliseconds(20);
 // A statement that takes longer, or waits longer for a lock, holds up those it shares a transaction
-// with: it is run again in one of its own.
+// with: it is run again in one of its own. After this long nobody more goes along.
 constexpr absl::Duration kSharedPatience = absl::Milliseconds(200);
 constexpr char kShare[] =
     "SET LOCAL lock_timeout = 20; SET LOCAL statement_timeout = 200; SAVEPOINT shared";
@@ -49,8 +49,9 @@ class PostgresDatabase final : public Database {
   absl::Status Transact(Mode mode, Request& request, int first);
   absl::Status Attempt(ConnectionPtr& connection, Mode mode, const Request& request, bool share);
   absl::Status Begin(ConnectionPtr& connection, Mode mode, absl::Time deadline);
-  absl::Status ShareWith(PostgresConnection& connection, std::vector<Request*>& others);
-  absl::Status Commit(ConnectionPtr& connection, bool share);
+  absl::Status ShareWith(PostgresConnection& connection, absl::Time deadline,
+                         std::vector<Request*>& others);
+  absl::Status Commit(ConnectionPtr& connection, absl::Time deadline, bool share);
 
   const std::string url_;
   Instruments instruments_;
@@ -104,16 +105,16 @@ absl::Status PostgresDatabase::Attempt(ConnectionPtr& connection, Mode mode, con
                                        bool share) {
   RETURN_IF_ERROR(Begin(connection, mode, request.deadline));
   absl::Status status = connection->RunBody(request.body);
-  if (status.ok() && mode == Mode::kRun) return Commit(connection, share);
+  if (status.ok() && mode == Mode::kRun) return Commit(connection, request.deadline, share);
   // What was read was read, whatever becomes of the end.
   if (!connection->Command(status.ok() ? "COMMIT" : "ROLLBACK").ok()) connection.reset();
   return status;
 }
 
-absl::Status PostgresDatabase::Commit(ConnectionPtr& connection, bool share) {
+absl::Status PostgresDatabase::Commit(ConnectionPtr& connection, absl::Time deadline, bool share) {
   std::vector<Request*> others;
   absl::Status status;
-  if (share) status = ShareWith(*connection, others);
+  if (share) status = ShareWith(*connection, deadline, others);
   const absl::Status ended = connection->Command(status.ok() ? "COMMIT" : "ROLLBACK");
   if (status.ok()) status = OfCommit(ended);
   if (!ended.ok()) connection.reset();
@@ -122,8 +123,11 @@ absl::Status PostgresDatabase::Commit(ConnectionPtr& connection, bool share) {
   // that is not kept after all.
   const bool unknown = ErrorReason(status) == "SQL_OUTCOME_UNKNOWN";
   for (Request* other : others) {
-    if (unknown && other->status.ok()) other->status = status;
-    other->again = other->again || (!status.ok() && !unknown);
+    if (unknown && other->status.ok()) {
+      other->status = status;
+    } else if (!status.ok()) {
+      other->again = true;
+    }
     pool_.Finish(other);
   }
   // Nothing was kept, perhaps for what another has done: alone it may go well.
@@ -134,9 +138,10 @@ absl::Status PostgresDatabase::Commit(ConnectionPtr& connection, bool share) {
 // Those who wait for a connection go along, each in a savepoint. Whatever of them would wait or
 // conflict is run again alone, so that no two shared transactions wait for each other. An error
 // when the transaction cannot be kept.
-absl::Status PostgresDatabase::ShareWith(PostgresConnection& connection,
+absl::Status PostgresDatabase::ShareWith(PostgresConnection& connection, absl::Time deadline,
                                          std::vector<Request*>& others) {
-  while (others.size() + 1 < kMaxShared) {
+  const absl::Time end = std::min(absl::Now() + kSharedPatience, deadline - 2 * kSharedPatience);
+  while (others.size() + 1 < kMaxShared && absl::Now() < end) {
     // Their own deadlines are beyond what is waited for here.
     Waiter* const waiter = pool_.TakeWaiter(absl::Now() + 2 * kSharedPatience);
     if (waiter == nullptr) break;

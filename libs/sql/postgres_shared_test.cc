@@ -173,6 +173,39 @@ TEST_CASE_METHOD(Shared, "PostgreSQL: a commit with an unknown outcome is told t
   REQUIRE(Rows() == 0);
 }
 
+TEST_CASE_METHOD(Shared, "PostgreSQL: who failed for a row that was lost is run again") {
+  Occupant first(*db(), false);
+  Crowd lost(1, [&](int) {
+    return db()->Run([](Transaction& tx) -> absl::Status {
+      RETURN_IF_ERROR(Insert(tx, 1));
+      return tx.Execute("INSERT INTO deadly (id) VALUES (1)").status();
+    });
+  });
+  REQUIRE(Eventually([&] { return db().Metric("sql_waiting") == 1; }));
+  Crowd same(1, [&](int) { return db()->Run([](Transaction& tx) { return Insert(tx, 1); }); });
+  REQUIRE(Eventually([&] { return db().Metric("sql_waiting") == 2; }));
+  REQUIRE(ErrorReason(first.Leave()) == "SQL_OUTCOME_UNKNOWN");
+  REQUIRE(ErrorReason(lost.Join()[0]) == "SQL_OUTCOME_UNKNOWN");
+  const absl::Status again = same.Join()[0];
+  INFO(again);
+  REQUIRE(again.ok());
+  REQUIRE(Rows() == 1);
+}
+
+TEST_CASE_METHOD(Shared, "PostgreSQL: nobody is kept for the sake of those who come after") {
+  const double commits = db().Metric("sql_commit_batch_size_count");
+  constexpr int kSlow = 8;
+  Occupant first(*db(), false);
+  Crowd slow(kSlow, [&](int) {
+    return db()->Run([](Transaction& tx) { return tx.Execute("SELECT pg_sleep(0.15)").status(); });
+  });
+  REQUIRE(Eventually([&] { return db().Metric("sql_waiting") == kSlow; }));
+  REQUIRE(first.Leave().ok());
+  for (const absl::Status& answer : slow.Join()) REQUIRE(answer.ok());
+  // At most two of them fit beside one who has a connection.
+  REQUIRE(db().Metric("sql_commit_batch_size_count") - commits >= kSlow / 3);
+}
+
 TEST_CASE("PostgreSQL: a queue longer than a shared transaction, and deadlines in it") {
   Options options;
   options.pool_size = 1;

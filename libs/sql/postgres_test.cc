@@ -31,6 +31,7 @@ TEST_CASE("PostgreSQL: SQLSTATE") {
            Case{"22021", absl::StatusCode::kInvalidArgument, "SQL_TEXT_INVALID"},
            Case{"22P02", absl::StatusCode::kInternal, "SQL_STATEMENT_WRONG"},
            Case{"40001", absl::StatusCode::kAborted, "SQL_CONFLICT"},
+           Case{"40003", absl::StatusCode::kUnavailable, "SQL_CONNECTION_LOST"},
            Case{"40P01", absl::StatusCode::kAborted, "SQL_CONFLICT"},
            Case{"55P03", absl::StatusCode::kAborted, "SQL_CONFLICT"},
            Case{"57014", absl::StatusCode::kDeadlineExceeded, "SQL_STATEMENT_TIMEOUT"},
@@ -49,6 +50,17 @@ TEST_CASE("PostgreSQL: SQLSTATE") {
     REQUIRE(status.code() == c.status);
     REQUIRE(ErrorReason(status) == c.reason);
   }
+}
+
+TEST_CASE("PostgreSQL: nothing is compiled") {
+  TestDatabase db(Database::Engine::kPostgres);
+  const auto status = db->Read([](Transaction& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(const Result found, tx.Execute("SELECT current_setting('jit')"));
+    REQUIRE(found.rows.at(0).Text(0) == "off");
+    return absl::OkStatus();
+  });
+  INFO(status);
+  REQUIRE(status.ok());
 }
 
 TEST_CASE("PostgreSQL: a database that sorts by a language is refused") {

@@ -70,9 +70,8 @@ std::shared_ptr<grpc::Channel> Platform::ChannelOf(absl::string_view service, in
 
 std::string Platform::CallerJws(absl::string_view service, lgsp::auth::v1::Caller caller) {
   caller.set_aud(std::string(service));
-  const auto jws = auth::SignCaller(std::move(caller), signer_, clock_);
-  REQUIRE(jws.ok());
-  return *jws;
+  // No REQUIRE: many threads call at once, which Catch does not bear. What is empty is refused.
+  return auth::SignCaller(std::move(caller), signer_, clock_).value_or("");
 }
 
 }  // namespace lgsp::testing

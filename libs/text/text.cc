@@ -138,6 +138,24 @@ std::string Fold(absl::string_view text) {
   return FromIcu(out);
 }
 
+std::vector<std::string> Words(absl::string_view text) {
+  const icu::UnicodeString wide = ToIcu(text);
+  std::vector<std::string> words;
+  icu::UnicodeString word;
+  for (int32_t i = 0; i < wide.length(); i = wide.moveIndex32(i, 1)) {
+    const UChar32 c = wide.char32At(i);
+    if (u_charType(c) == U_FORMAT_CHAR) continue;
+    if (!u_isUWhiteSpace(c)) {
+      word.append(c);
+    } else if (!word.isEmpty()) {
+      words.push_back(FromIcu(word));
+      word.remove();
+    }
+  }
+  if (!word.isEmpty()) words.push_back(FromIcu(word));
+  return words;
+}
+
 std::string FoldCase(absl::string_view text) {
   UErrorCode code = U_ZERO_ERROR;
   // Decomposed first, else what is folded could depend on how it was composed.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -26,6 +27,10 @@ std::string Truncate(absl::string_view text, int max_characters);
 
 // Search key: lower case, without marks, `đ` as `d`. Different people can have one key.
 std::string Fold(absl::string_view text);
+
+// What white space of any kind (no-break blanks too) parts; characters that show nothing
+// (zero-width joiners and blanks, marks of direction) are left out.
+std::vector<std::string> Words(absl::string_view text);
 
 // Match key that keeps the marks: NFC, without the difference of capitals.
 std::string FoldCase(absl::string_view text);

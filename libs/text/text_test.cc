@@ -43,6 +43,14 @@ TEST_CASE("the search key knows no marks and no case") {
   CHECK(Fold(kNfd) == Fold(kNfc));
 }
 
+TEST_CASE("words are parted by white space of any kind") {
+  using V = std::vector<std::string>;
+  CHECK(Words("") == V{});
+  CHECK(Words(" \t\u00a0\u3000\n") == V{});
+  CHECK(Words(" a\u00a0b\u2003ç\r\nđ ") == V{"a", "b", "ç", "đ"});
+  CHECK(Words("\u200ba\u200db\ufeff") == V{"ab"});
+}
+
 TEST_CASE("personal ID numbers are judged by form alone") {
   CHECK(CheckPersonalId("id", "096099001234").ok());
   CHECK(CheckPersonalId("id", "095300001234").ok());

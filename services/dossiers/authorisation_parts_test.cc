@@ -16,11 +16,11 @@
 #include "lgsp/dossiers/v1/results.grpc.pb.h"
 #include "libs/aip/aip.h"
 #include "services/dossiers/authorisation_fixture_test.h"
-#include "services/dossiers/document_service_fixture_test.h"
-#include "services/dossiers/mirror_service.h"
-#include "services/dossiers/result_service.h"
-#include "services/dossiers/result_store.h"
-#include "services/dossiers/verification_code.h"
+#include "services/dossiers/documents/document_service_fixture_test.h"
+#include "services/dossiers/mirrors/mirror_service.h"
+#include "services/dossiers/results/result_service.h"
+#include "services/dossiers/results/result_store.h"
+#include "services/dossiers/results/verification_code.h"
 
 namespace lgsp::dossiers {
 namespace {

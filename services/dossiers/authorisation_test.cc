@@ -10,8 +10,8 @@
 #include "google/protobuf/text_format.h"
 #include "libs/aip/aip.h"
 #include "services/dossiers/authorisation_fixture_test.h"
-#include "services/dossiers/catalogue_store.h"
-#include "services/dossiers/procedure_service.h"
+#include "services/dossiers/catalogue/catalogue_store.h"
+#include "services/dossiers/catalogue/procedure_service.h"
 #include "services/dossiers/service_test.h"
 
 namespace lgsp::dossiers {

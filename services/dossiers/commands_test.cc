@@ -5,12 +5,15 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "libs/aip/aip.h"
 #include "libs/clock/clock.h"
+#include "services/dossiers/documents/document_store.h"
+#include "services/dossiers/results/result_store.h"
 #include "services/dossiers/service_test.h"
 
 namespace lgsp::dossiers {
@@ -21,10 +24,12 @@ using lgsp::auth::v1::Caller;
 using lgsp::dossiers::v1::AcceptDossierRequest;
 using lgsp::dossiers::v1::CompleteDossierRequest;
 using lgsp::dossiers::v1::Dossier;
+using lgsp::dossiers::v1::EraseDossierRequest;
 using lgsp::dossiers::v1::ExplainDueDateRequest;
 using lgsp::dossiers::v1::ListTransitionsRequest;
 using lgsp::dossiers::v1::PortalSync;
 using lgsp::dossiers::v1::RejectDossierRequest;
+using lgsp::dossiers::v1::Result;
 using lgsp::dossiers::v1::ReturnDossierRequest;
 using lgsp::dossiers::v1::Transition;
 using Stub = lgsp::dossiers::v1::Dossiers::Stub;
@@ -316,6 +321,78 @@ TEST_CASE("service: commands take the etag of what their sender saw") {
   CHECK(service.Call(&Stub::CompleteDossier, request).ok());
 }
 
+// Runs `write` in a transaction on a held dossier that ends only once `meanwhile`, in a thread of
+// its own, waits for it.
+void WhileHeld(TestService& service, const Dossier& dossier,
+               absl::FunctionRef<absl::Status(sql::Transaction&, const LoadedDossier&)> write,
+               const std::function<void()>& meanwhile) {
+  std::thread other;
+  const absl::Status done = service.database().db->Run([&](sql::Transaction& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(const LoadedDossier loaded,
+                     service.database().store.Load(tx, IdOf(dossier.name())));
+    RETURN_IF_ERROR(HoldDossier(tx, dossier.name(), dossier.revision()));
+    RETURN_IF_ERROR(write(tx, loaded));
+    if (other.joinable()) return absl::InternalError("run again");
+    other = std::thread(meanwhile);
+    // At the latest until our transaction's time is over.
+    for (int64_t waiting = 0; waiting == 0;) {
+      ASSIGN_OR_RETURN(const sql::Result locks,
+                       tx.Execute("SELECT count(*) FROM pg_locks WHERE NOT granted"));
+      waiting = locks.rows[0].Int(0);
+    }
+    return absl::OkStatus();
+  });
+  if (other.joinable()) other.join();
+  INFO(done);
+  REQUIRE(done.ok());
+}
+
+TEST_CASE("service: nothing is completed while a result is being ordered") {
+  TestService service(sql::Database::Engine::kPostgres);
+  const Dossier accepted = service.Accept(service.Submit());
+  absl::Status refused;
+  WhileHeld(
+      service, accepted,
+      [&](sql::Transaction& tx, const LoadedDossier& loaded) {
+        Result result;
+        result.set_name(absl::StrCat(accepted.name(), "/results/1"));
+        result.set_revision(1);
+        result.set_state(Result::SIGNING);
+        return InsertResult(tx, result, loaded.key);
+      },
+      [&] {
+        const auto request = CommandOn<CompleteDossierRequest>(accepted, "complete-1");
+        refused = service.Call(&Stub::CompleteDossier, request).status();
+      });
+  CHECK(ErrorReason(refused) == "RESULT_UNDER_WAY");
+}
+
+TEST_CASE("service: an upload that was under way is erased with its dossier") {
+  TestService service(sql::Database::Engine::kPostgres);
+  const Dossier rejected = service.Reject(service.Submit());
+  Caller head = CallerOf("H12.*");
+  head.mutable_officer()->set_id("head-1");
+  head.mutable_officer()->set_unit(rejected.settling_agency());
+  head.mutable_officer()->add_roles("head");
+  EraseDossierRequest erase;
+  erase.set_name(rejected.name());
+  erase.set_etag(rejected.etag());
+  erase.set_reason(lgsp::dossiers::v1::Erasure::ORDERED);
+  absl::Status erased;
+  WhileHeld(
+      service, rejected,
+      [&](sql::Transaction& tx, const LoadedDossier& loaded) {
+        StoredDocument stored{{}, "00ff", keys::KeyRing::NewDataKey()};
+        stored.document.set_name(absl::StrCat(rejected.name(), "/documents/1"));
+        return InsertDocument(tx, stored, loaded.key);
+      },
+      [&] { erased = service.Call(&Stub::EraseDossier, erase, head).status(); });
+  INFO(erased);
+  CHECK(erased.ok());
+  CHECK(sql::ReadInt(*service.database().db, "SELECT COUNT(*) FROM documents") == 0);
+  CHECK(sql::ReadInt(*service.database().db, "SELECT COUNT(*) FROM document_contents") == 0);
+}
+
 TEST_CASE("service: another agency's dossier does not exist") {
   TestService service;
   const Dossier dossier = service.Accept(service.Submit());
@@ -475,6 +552,28 @@ TEST_CASE("commands: fields that nobody knows are not kept") {
   const auto submitted = service.Call(&Stub::SubmitDossier, request);
   REQUIRE(submitted.ok());
   CHECK(submitted->ByteSizeLong() < 10'000);
+}
+
+TEST_CASE("commands: what took the dossier from its sender is answered again alike") {
+  TestService service;
+  const Dossier dossier = service.Submit(kCommuneProcedure);
+  lgsp::dossiers::v1::ForwardDossierRequest first;
+  first.set_to_agency("H12.50.02");
+  first.set_reason("Không thuộc thẩm quyền");
+  const Dossier there = service.Command(&Stub::ForwardDossier, dossier, first);
+  auto on = CommandOn<lgsp::dossiers::v1::ForwardDossierRequest>(there, service.NewRequestId());
+  on.set_to_agency("H12.50.03");
+  on.set_reason("Không thuộc thẩm quyền");
+  // Neither intake nor return point, nor settling any more.
+  const Caller sender = CallerOf("H12.50.02");
+  const auto answer = service.Call(&Stub::ForwardDossier, on, sender);
+  INFO(answer.status());
+  REQUIRE(answer.ok());
+  CHECK(ErrorReason(service.Get(there.name(), sender).status()) == "DOSSIER_NOT_FOUND");
+  const auto again = service.Call(&Stub::ForwardDossier, on, sender);
+  INFO(again.status());
+  REQUIRE(again.ok());
+  CHECK(again->SerializeAsString() == answer->SerializeAsString());
 }
 
 TEST_CASE("commands: a repeated answer is given to those who may still see it") {

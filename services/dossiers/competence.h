@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "lgsp/dossiers/v1/procedures.pb.h"
-#include "services/dossiers/catalogue_tables.h"
+#include "services/dossiers/catalogue/catalogue_tables.h"
 
 namespace lgsp::dossiers {
 

@@ -10,7 +10,7 @@
 #include "absl/time/time.h"
 #include "lgsp/auth/v1/caller.pb.h"
 #include "lgsp/dossiers/v1/dossiers.pb.h"
-#include "services/dossiers/catalogue.h"
+#include "services/dossiers/catalogue/catalogue.h"
 #include "services/dossiers/lifecycle.h"
 
 namespace lgsp::dossiers {

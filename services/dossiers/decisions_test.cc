@@ -311,7 +311,8 @@ TEST_CASE("decisions: every procedure settled here, by every channel, against th
   }
   CHECK(procedures == 1931);
   CHECK(TheCatalogue().procedures().size() == 3789);
-  const std::string counts = AskOracle("catalogue_oracle.py", SourceFile("deploy/catalog"), lines);
+  const std::string counts =
+      AskOracle("calendar/catalogue_oracle.py", SourceFile("deploy/catalog"), lines);
   WARN(counts);
   CHECK(counts ==
         "COMPETENCE_UNDETERMINED 59, DUE 4095, DUE_TIME_NEEDED 529, TERM_AMBIGUOUS 125\n"

@@ -9,16 +9,21 @@
 #include "libs/log/log.h"
 #include "libs/status/status.h"
 #include "services/dossiers/assignment.h"
-#include "services/dossiers/document_store.h"
+#include "services/dossiers/documents/document_store.h"
 #include "services/dossiers/dossier_events.h"
 #include "services/dossiers/limits.h"
-#include "services/dossiers/portal_sync.h"
+#include "services/dossiers/portal/portal_sync.h"
+#include "services/dossiers/results/result_events.h"
+#include "services/dossiers/results/result_store.h"
+#include "services/dossiers/results/results.h"
+#include "services/dossiers/routing.h"
 #include "services/dossiers/settlement.h"
 
 namespace lgsp::dossiers {
 namespace {
 
 using lgsp::auth::v1::Caller;
+using lgsp::dossiers::v1::Result;
 
 constexpr char kReminderCollection[] = "reminders";
 // Who acts when a limit has passed.
@@ -36,8 +41,10 @@ absl::Status DossierChanges::Save(sql::Transaction& tx, Command command, const C
                                   LoadedDossier& loaded) const {
   const Dossier& dossier = loaded.dossier;
   if (command == Command::kErase) {
-    RETURN_IF_ERROR(DeleteDocumentsOf(tx, dossier.name()));
     RETURN_IF_ERROR(store_.Erase(tx, loaded));
+    // After it, which holds the dossier: an upload that was under way has ended.
+    RETURN_IF_ERROR(DeleteDocumentsOf(tx, dossier.name()));
+    RETURN_IF_ERROR(store_.RemoveProvisionalDue(tx, dossier.name()));
     RETURN_IF_ERROR(store_.AddTransition(tx, dossier, CommandName(command), now, caller));
     return Tell(tx, dossier.name(), dossier.revision(), traceparent, now, loaded,
                 *MakeEvent(dossier, command, now));
@@ -52,12 +59,25 @@ absl::Status DossierChanges::Save(sql::Transaction& tx, Command command, const C
     RETURN_IF_ERROR(store_.SetAnswerDeadline(tx, dossier.name(), NextLook(dossier, now)));
   }
   if (dossier.due().provisional()) RETURN_IF_ERROR(store_.AddProvisionalDue(tx, dossier.name()));
+  if (EndsResults(dossier.state())) RETURN_IF_ERROR(EndResults(tx, traceparent, now, loaded));
   RETURN_IF_ERROR(store_.AddTransition(tx, dossier, CommandName(command), now, caller));
   if (command != Command::kAssign) {
     RETURN_IF_ERROR(OrderPortalSync(tx, *catalogue_, store_, loaded, *clock_));
   }
   return Tell(tx, dossier.name(), dossier.revision(), traceparent, now, loaded,
               *MakeEvent(dossier, command, now));
+}
+
+absl::Status DossierChanges::EndResults(sql::Transaction& tx, absl::string_view traceparent,
+                                        absl::Time now, const LoadedDossier& loaded) const {
+  ASSIGN_OR_RETURN(std::vector<Result> results, LoadResults(tx, loaded.dossier.name(), loaded.key));
+  for (Result& result : results) {
+    if (result.state() != Result::SIGNED) continue;
+    DecideDossierEnded(now, result);
+    RETURN_IF_ERROR(UpdateResult(tx, result, loaded.key));
+    RETURN_IF_ERROR(TellOfResult(tx, *this, result, traceparent, now, loaded));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status DossierChanges::Tell(sql::Transaction& tx, absl::string_view subject, int64_t revision,
@@ -95,6 +115,7 @@ absl::Status DossierChanges::EndOverdueWait(sql::Database& db, const std::string
     const absl::Time now = clock_->CivilNow();
     ASSIGN_OR_RETURN(LoadedDossier loaded, store_.Load(tx, IdOf(name)));
     Dossier& dossier = loaded.dossier;
+    Succeed(*catalogue_, now, dossier);
     const bool draft = dossier.state() == Dossier::DRAFT;
     const lgsp::dossiers::v1::Wait* wait = OpenWait(dossier);
     const absl::Time deadline = draft ? ToTime(dossier.draft_deadline())
@@ -177,6 +198,7 @@ absl::Status DossierChanges::Recount(sql::Database& db, const std::string& name,
     ASSIGN_OR_RETURN(LoadedDossier loaded, store_.Load(tx, IdOf(name)));
     Dossier& dossier = loaded.dossier;
     const int64_t revision = dossier.revision();
+    Succeed(*catalogue_, now, dossier);
     if (!Ended(dossier)) RETURN_IF_ERROR(DecideRecount({*catalogue_, kSystem, now}, dossier));
     moved = dossier.revision() != revision;
     if (moved) RETURN_IF_ERROR(Save(tx, Command::kRecount, ourselves, "", now, loaded));

@@ -10,7 +10,7 @@
 #include "libs/clock/clock.h"
 #include "libs/events/outbox.h"
 #include "libs/sql/sql.h"
-#include "services/dossiers/catalogue.h"
+#include "services/dossiers/catalogue/catalogue.h"
 #include "services/dossiers/dossier_store.h"
 #include "services/dossiers/lifecycle.h"
 
@@ -57,6 +57,9 @@ class DossierChanges {
   const DossierStore& store() const { return store_; }
 
  private:
+  // What was signed for a dossier that ended without a result has no effect any more.
+  absl::Status EndResults(sql::Transaction& tx, absl::string_view traceparent, absl::Time now,
+                          const LoadedDossier& loaded) const;
   absl::Status EndOverdueWait(sql::Database& db, const std::string& name) const;
   // Tells, once, that the time for the answer is nearly over.
   absl::Status Remind(sql::Transaction& tx, absl::Time now, const LoadedDossier& loaded) const;

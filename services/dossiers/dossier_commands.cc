@@ -9,9 +9,11 @@
 #include "services/dossiers/assignment.h"
 #include "services/dossiers/consultation.h"
 #include "services/dossiers/decisions.h"
+#include "services/dossiers/documents/document_store.h"
 #include "services/dossiers/dossier_service.h"
 #include "services/dossiers/errors.h"
-#include "services/dossiers/result_store.h"
+#include "services/dossiers/kept_answer.h"
+#include "services/dossiers/results/result_store.h"
 #include "services/dossiers/routing.h"
 #include "services/dossiers/settlement.h"
 
@@ -33,7 +35,7 @@ grpc::Status DossierService::RunCommand(
     // What is answered is what a reader would see now.
     ASSIGN_OR_RETURN(LoadedDossier stored, store().Load(tx, IdOf(loaded.dossier.name())));
     RETURN_IF_ERROR(durable::SaveAnswer(tx, command, stored.dossier.name(), stored.key,
-                                        stored.dossier.SerializeAsString(),
+                                        MakeKeptAnswer(loaded, stored.dossier),
                                         parts_.clock->SecurityNow()));
     response->Swap(&stored.dossier);
     return absl::OkStatus();
@@ -47,11 +49,9 @@ grpc::Status DossierService::RunCommand(
           ASSIGN_OR_RETURN(const auto answer,
                            durable::FindAnswer(tx, *parts_.subject_keys, command));
           if (answer.has_value()) {
-            response->ParseFromString(*answer);
-            // What the caller may see can have become less since.
-            return Concerns(*parts_.catalogue, call.caller, *response, parts_.clock->CivilNow())
-                       ? absl::OkStatus()
-                       : DossierNotFound(response->name());
+            ASSIGN_OR_RETURN(*response, TakeKeptAnswer(*parts_.catalogue, call.caller, *answer,
+                                                       parts_.clock->CivilNow()));
+            return absl::OkStatus();
           }
           const absl::Status done = take_effect(tx, command, call);
           if (done.ok()) return done;
@@ -77,10 +77,15 @@ grpc::Status DossierService::RunChange(
         ASSIGN_OR_RETURN(LoadedDossier loaded, LoadFor(tx, caller, "name", request.name()));
         Dossier& dossier = loaded.dossier;
         RETURN_IF_ERROR(aip::CheckEtag(request.etag(), dossier.name(), dossier.revision()));
+        const int64_t revision = dossier.revision();
         Succeed(*parts_.catalogue, now, dossier);
         const Actors actors = ActorsOf(caller, dossier);
         RETURN_IF_ERROR(decide({*parts_.catalogue, actors, now, &caller}, dossier));
-        if (kind == Command::kComplete) RETURN_IF_ERROR(CheckNoneUnderWay(tx, dossier.name()));
+        if (kind == Command::kComplete) {
+          // Held, so that none is ordered until this has ended.
+          RETURN_IF_ERROR(HoldDossier(tx, dossier.name(), revision));
+          RETURN_IF_ERROR(CheckNoneUnderWay(tx, dossier.name()));
+        }
         // The contended row comes after everything that could refuse.
         if (dossier.state() == Dossier::ACCEPTED && dossier.code().empty()) {
           ASSIGN_OR_RETURN(*dossier.mutable_code(),

@@ -8,7 +8,7 @@
 #include "absl/strings/str_replace.h"
 #include "google/protobuf/util/json_util.h"
 #include "lgsp/dossiers/v1/events.pb.h"
-#include "services/dossiers/result_events.h"
+#include "services/dossiers/results/result_events.h"
 #include "services/dossiers/samples_test.h"
 
 namespace lgsp::dossiers {

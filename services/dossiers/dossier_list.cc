@@ -109,17 +109,19 @@ bool ComesBefore(const ListPlace& a, const ListPlace& b) {
 // The index by settling agency knows every state apart.
 std::vector<Range> RangesOf(const std::vector<std::string>& agencies, const ListFilter& filter,
                             const ListPlace& after) {
-  const bool by_settling = !filter.settling.empty() && filter.procedure.empty() &&
+  const bool by_settling = (filter.own || !filter.settling.empty()) && filter.procedure.empty() &&
                            filter.officer.empty() && filter.due_before == 0 &&
                            filter.state == Dossier::STATE_UNSPECIFIED;
   std::vector<Range> ranges;
   for (const std::string& agency : agencies) {
+    ListFilter of_agency = filter;
+    if (filter.own) of_agency.settling = agency;
     if (!by_settling) {
-      ranges.push_back({agency, filter, after, {}, false});
+      ranges.push_back({agency, of_agency, after, {}, false});
       continue;
     }
     for (int state = Dossier::SUBMITTED; state <= Dossier::State_MAX; ++state) {
-      ListFilter of_state = filter;
+      ListFilter of_state = of_agency;
       of_state.state = static_cast<Dossier::State>(state);
       ranges.push_back({agency, of_state, after, {}, false});
     }
@@ -137,8 +139,9 @@ void Count(const std::vector<ListRow>& rows, int by, Changes& changes) {
 }
 
 absl::Status AddCounts(sql::Transaction& tx, absl::string_view name, const Changes& changes) {
-  // The last character of a UUID is random.
-  const int shard = name.empty() ? 0 : name.back() % kShards;
+  // The last digit of a UUID is random.
+  const int shard =
+      name.empty() ? 0 : (name.back() <= '9' ? name.back() : name.back() + 9) % kShards;
   // In the order of their keys, so that no two transactions wait for each other.
   for (const auto& [key, by] : changes) {
     if (by == 0) continue;

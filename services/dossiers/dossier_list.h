@@ -39,6 +39,8 @@ absl::Status SetListRows(sql::Transaction& tx, absl::string_view name,
 struct ListFilter {
   lgsp::dossiers::v1::Dossier::State state = lgsp::dossiers::v1::Dossier::STATE_UNSPECIFIED;
   std::string settling;
+  // Of each agency only what it settles itself; instead of `settling`.
+  bool own = false;
   std::string procedure;
   // Open dossiers that the agency settles and this officer has.
   std::string officer;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "libs/aip/aip.h"
@@ -144,6 +145,11 @@ absl::StatusOr<PersonQuery> QueryOf(const SearchDossiersRequest& request) {
 std::vector<std::string> DossierService::ListsOf(const Caller& caller) const {
   const absl::CivilDay today = VietnamDay(parts_.clock->CivilNow());
   std::vector<std::string> lists;
+  // What an agency of another province took in is in its list too.
+  for (const std::string& agency : caller.agencies()) {
+    const bool one = !absl::EndsWith(agency, "*");
+    if (one && parts_.catalogue->FindAgency(agency) == nullptr) lists.push_back(agency);
+  }
   for (const Agency& agency : parts_.catalogue->agencies()) {
     // Also what was an agency's that has ended, for its successor.
     if (auth::ActsFor(caller, agency.code) ||
@@ -154,15 +160,24 @@ std::vector<std::string> DossierService::ListsOf(const Caller& caller) const {
   return lists;
 }
 
-namespace {
+namespace {}  // namespace
 
-// What an agency settles is in its own list, whole.
-std::vector<std::string> Narrowed(std::vector<std::string> lists, const ListFilter& filter) {
-  const bool own = std::find(lists.begin(), lists.end(), filter.settling) != lists.end();
-  return own ? std::vector<std::string>{filter.settling} : lists;
+std::vector<std::string> DossierService::Narrow(std::vector<std::string> lists,
+                                                ListFilter& filter) const {
+  if (filter.settling.empty()) return lists;
+  const absl::CivilDay today = VietnamDay(parts_.clock->CivilNow());
+  std::vector<std::string> own;
+  for (const std::string& list : lists) {
+    const bool theirs =
+        list == filter.settling || parts_.catalogue->ActingAgency(list, today) == filter.settling;
+    if (theirs) own.push_back(list);
+  }
+  filter.own = !own.empty();
+  if (filter.own) return own;
+  // Who has it and when it is due stands in the list of the agency that settles, and nowhere else.
+  if (!filter.officer.empty() || filter.due_before > 0) return {};
+  return lists;
 }
-
-}  // namespace
 
 grpc::Status DossierService::ListDossiers(grpc::ServerContext* context,
                                           const ListDossiersRequest* request,
@@ -170,10 +185,10 @@ grpc::Status DossierService::ListDossiers(grpc::ServerContext* context,
   return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
     ASSIGN_OR_RETURN(const int size,
                      aip::PageSize(request->page_size(), kStandardPageSize, kLargestPageSize));
-    ASSIGN_OR_RETURN(const ListFilter filter, FilterOf(*parts_.catalogue, *request));
+    ASSIGN_OR_RETURN(ListFilter filter, FilterOf(*parts_.catalogue, *request));
     const std::string filters = FiltersOf(call.caller, *request);
     ASSIGN_OR_RETURN(const ListPlace after, FromToken(request->page_token(), filters));
-    const std::vector<std::string> lists = Narrowed(ListsOf(call.caller), filter);
+    const std::vector<std::string> lists = Narrow(ListsOf(call.caller), filter);
     return parts_.db->Read(
         [&](sql::Transaction& tx) -> absl::Status {
           ASSIGN_OR_RETURN(const std::vector<ListPlace> places,
@@ -222,11 +237,10 @@ grpc::Status DossierService::CountDossiers(grpc::ServerContext* context,
                                            const CountDossiersRequest* request,
                                            CountDossiersResponse* response) {
   return rpc::Unary(context, [&](const rpc::CallContext& call) -> absl::Status {
-    ASSIGN_OR_RETURN(const ListFilter filter, FilterOf(*parts_.catalogue, *request));
-    const std::vector<std::string> lists = Narrowed(ListsOf(call.caller), filter);
+    ASSIGN_OR_RETURN(ListFilter filter, FilterOf(*parts_.catalogue, *request));
+    const std::vector<std::string> lists = Narrow(ListsOf(call.caller), filter);
     const bool by_state =
-        !filter.settling.empty() && lists == std::vector<std::string>{filter.settling} &&
-        filter.procedure.empty() && filter.officer.empty() && filter.due_before == 0;
+        filter.own && filter.procedure.empty() && filter.officer.empty() && filter.due_before == 0;
     return parts_.db->Read(
         [&](sql::Transaction& tx) -> absl::Status {
           if (!by_state) {
@@ -236,7 +250,11 @@ grpc::Status DossierService::CountDossiers(grpc::ServerContext* context,
             response->set_count(std::min<int64_t>(kMaxCounted, places.size()));
             return absl::OkStatus();
           }
-          ASSIGN_OR_RETURN(const auto counts, CountSettled(tx, filter.settling));
+          std::map<Dossier::State, int64_t> counts;
+          for (const std::string& list : lists) {
+            ASSIGN_OR_RETURN(const auto of_list, CountSettled(tx, list));
+            for (const auto& [state, count] : of_list) counts[state] += count;
+          }
           for (const auto& [state, count] : counts) {
             if (filter.state != Dossier::STATE_UNSPECIFIED && filter.state != state) continue;
             response->set_count(response->count() + count);

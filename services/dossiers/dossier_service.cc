@@ -5,8 +5,8 @@
 #include "libs/auth/auth.h"
 #include "libs/log/log.h"
 #include "libs/status/status.h"
+#include "services/dossiers/calendar/due_text.h"
 #include "services/dossiers/decisions.h"
-#include "services/dossiers/due_text.h"
 #include "services/dossiers/errors.h"
 #include "services/dossiers/limits.h"
 

@@ -12,7 +12,7 @@
 #include "libs/durable/subject_keys.h"
 #include "libs/rpc/server.h"
 #include "libs/sql/sql.h"
-#include "services/dossiers/catalogue.h"
+#include "services/dossiers/catalogue/catalogue.h"
 #include "services/dossiers/decisions.h"
 #include "services/dossiers/dossier_changes.h"
 #include "services/dossiers/dossier_store.h"
@@ -151,6 +151,9 @@ class DossierService final : public lgsp::dossiers::v1::Dossiers::Service {
 
   // Whose lists the caller reads: of the agencies it acts for, and of those they succeeded.
   std::vector<std::string> ListsOf(const lgsp::auth::v1::Caller& caller) const;
+  // Those of them in which what is asked for can be; what an agency settles is in its own list,
+  // whole, or in that of an agency that it succeeded.
+  std::vector<std::string> Narrow(std::vector<std::string> lists, ListFilter& filter) const;
 
   const DossierStore& store() const { return parts_.changes->store(); }
 

@@ -188,7 +188,8 @@ absl::Status DossierStore::SetLists(sql::Transaction& tx, const Dossier& dossier
                                     const std::vector<ListRow>& before) const {
   const std::vector<ListRow> now = ListRowsOf(dossier);
   RETURN_IF_ERROR(SetListRows(tx, dossier.name(), before, now));
-  // People of drafts are not searched for: what a draft says may still change.
+  // People of drafts are not searched for: what a draft says may still change, or is given up.
+  if (!dossier.has_submit_time()) return absl::OkStatus();
   const auto has = [](const std::vector<ListRow>& rows, const std::string& agency) {
     return std::any_of(rows.begin(), rows.end(), [&](const ListRow& row) {
       return row.agency == agency && row.state != Dossier::DRAFT;

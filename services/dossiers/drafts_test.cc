@@ -14,6 +14,7 @@ namespace {
 
 using lgsp::auth::v1::Caller;
 using lgsp::dossiers::v1::AcceptDossierRequest;
+using lgsp::dossiers::v1::EraseDossierRequest;
 using lgsp::dossiers::v1::FileDossierRequest;
 using lgsp::dossiers::v1::ListDossiersRequest;
 using lgsp::dossiers::v1::PortalSync;
@@ -136,6 +137,32 @@ TEST_CASE("drafts: what is not filed ends, and nobody else hears of it") {
           std::vector<std::string>{"DossierDrafted", "DossierDraftEnded"});
   }
   CHECK(sql::ReadInt(*service.database().db, "SELECT COUNT(*) FROM answer_deadlines") == 0);
+}
+
+TEST_CASE("drafts: one that was given up is found by nobody, and erased by its intake's head") {
+  TestService service(GENERATE(from_range(sql::kBothEngines)));
+  WithdrawDossierRequest withdraw;
+  withdraw.set_reason("Tôi đổi ý");
+  const Dossier draft = Begin(service);
+  const Dossier given_up = service.Command(&Stub::WithdrawDossier, draft, withdraw, Ward());
+  CHECK(Found(service, kId, Ward()) == 0);
+  const auto head = [](Caller caller, absl::string_view unit) {
+    caller.mutable_officer()->set_id("head-1");
+    caller.mutable_officer()->set_unit(std::string(unit));
+    caller.mutable_officer()->add_roles("head");
+    return caller;
+  };
+  EraseDossierRequest erase;
+  erase.set_name(given_up.name());
+  erase.set_etag(given_up.etag());
+  erase.set_reason(lgsp::dossiers::v1::Erasure::ASKED_BY_PERSON);
+  const auto by = [&](const Caller& caller) {
+    return ErrorReason(service.Call(&Stub::EraseDossier, erase, caller).status());
+  };
+  CHECK(by(Ward()) == "COMMAND_NOT_YOURS");
+  CHECK(by(head(Department(), "H12.04")) == "DOSSIER_NOT_FOUND");
+  CHECK(by(head(Ward(), "H12.50.01")).empty());
+  CHECK(ErrorReason(service.Get(given_up.name(), Ward()).status()) == "DATA_KEY_ERASED");
 }
 
 TEST_CASE("drafts: what is refused") {

@@ -10,10 +10,10 @@
 #include "libs/clock/clock.h"
 #include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
-#include "services/dossiers/due_date.h"
+#include "services/dossiers/calendar/due_date.h"
+#include "services/dossiers/calendar/term.h"
 #include "services/dossiers/errors.h"
 #include "services/dossiers/limits.h"
-#include "services/dossiers/term.h"
 
 namespace lgsp::dossiers {
 namespace {

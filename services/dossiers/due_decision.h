@@ -4,7 +4,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lgsp/dossiers/v1/dossiers.pb.h"
-#include "services/dossiers/catalogue.h"
+#include "services/dossiers/catalogue/catalogue.h"
 #include "services/dossiers/decisions.h"
 
 namespace lgsp::dossiers {

@@ -123,6 +123,9 @@ Actors ActorsOf(const lgsp::auth::v1::Caller& caller, const Dossier& dossier) {
   const auto acts_for = [&](const std::string& agency) { return ActsForUnit(caller, agency); };
   Actors actors = 0;
   if (acts_for(dossier.intake_agency())) actors |= kIntake | kApplicant;
+  // Nobody else ever had a draft that was given up.
+  const bool given_up = !dossier.has_submit_time() && IsFinal(dossier.state());
+  if (given_up) return IsHead(caller) && actors != 0 ? actors | kHead : actors;
   if (acts_for(dossier.return_agency())) actors |= kReturnPoint;
   for (const Consultation& consultation : dossier.consultations()) {
     if (IsOpen(consultation) && acts_for(consultation.agency())) actors |= kConsulted;

@@ -190,6 +190,7 @@ TEST_CASE("lifecycle: in what capacity a caller acts") {
   Dossier dossier;
   dossier.set_intake_agency("H12.50.01");
   dossier.set_settling_agency("H12.04");
+  dossier.mutable_submit_time();
   const auto actors = [&] { return ActorsOf(caller, dossier); };
   CHECK(actors() == 0);
   caller.add_agencies("H12.50.01");

@@ -137,8 +137,11 @@ inline constexpr absl::Duration kTransferStall = absl::Seconds(30);
 inline constexpr absl::Duration kLongestTransfer = absl::Minutes(15);
 inline constexpr absl::Duration kTransferCheckInterval = absl::Seconds(1);
 
-// A file without a row, or begun and not ended, is deleted when it is older than any transfer.
+// A file without a row goes into the trash, what was begun and not ended is deleted, when it is
+// older than any transfer.
 inline constexpr absl::Duration kOrphanAge = absl::Hours(1);
+// How long it lies in the trash before: long enough to see that the wrong database was restored.
+inline constexpr absl::Duration kTrashAge = absl::Hours(7 * 24);
 // One folder of kFolders at each turn.
 inline constexpr absl::Duration kFileSweepInterval = absl::Seconds(5);
 // Files looked up at one query.

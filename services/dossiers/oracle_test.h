@@ -12,7 +12,8 @@ namespace lgsp::dossiers {
 std::string SourceFile(absl::string_view path);
 inline constexpr char kDaysPath[] = "deploy/catalog/vn_civil_service_days_2021_2027.csv";
 
-// What the oracle `script` with `argument` says of `cases`; fails the test when it finds one wrong.
+// What the oracle `script` (beneath services/dossiers) with `argument` says of `cases`; fails the
+// test when it finds one wrong.
 std::string AskOracle(absl::string_view script, absl::string_view argument,
                       absl::string_view cases);
 

@@ -3,7 +3,7 @@
 #include "libs/aip/aip.h"
 #include "libs/status/status.h"
 #include "services/dossiers/decisions.h"
-#include "services/dossiers/document_store.h"
+#include "services/dossiers/documents/document_store.h"
 
 namespace lgsp::dossiers {
 

@@ -4,7 +4,7 @@
 #include "absl/strings/strip.h"
 #include "libs/aip/aip.h"
 #include "libs/status/status.h"
-#include "services/dossiers/document_store.h"
+#include "services/dossiers/documents/document_store.h"
 
 namespace lgsp::dossiers {
 namespace {

@@ -5,7 +5,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "libs/status/status.h"
 #include "libs/text/text.h"
 #include "services/dossiers/applicants.h"
@@ -20,13 +19,9 @@ constexpr char kId[] = "id";
 constexpr char kWholeName[] = "name";
 constexpr char kWord[] = "word";
 
-std::vector<std::string> WordsOf(absl::string_view text) {
-  return absl::StrSplit(text, absl::ByAnyChar(" \t\r\n"), absl::SkipEmpty());
-}
-
 // As written, whatever the capitals and blanks.
 std::string StrictKey(absl::string_view name) {
-  return absl::StrJoin(WordsOf(text::FoldCase(name)), " ");
+  return absl::StrJoin(text::Words(text::FoldCase(name)), " ");
 }
 
 // As IDs are written: without blanks and in capitals.
@@ -48,7 +43,7 @@ std::vector<std::string> PersonIndex::TokensOf(absl::string_view agency,
     add(kId, IdKey(person.id_number()));
     add(kId, IdKey(person.old_id_number()));
     add(kWholeName, StrictKey(person.full_name()));
-    for (const std::string& word : WordsOf(text::Fold(person.full_name()))) add(kWord, word);
+    for (const std::string& word : text::Words(text::Fold(person.full_name()))) add(kWord, word);
   }
   return {tokens.begin(), tokens.end()};
 }
@@ -59,7 +54,7 @@ std::vector<std::string> PersonIndex::TokensFor(absl::string_view agency,
     return {blind_index_.Token(agency, kId, IdKey(query.id_number))};
   }
   if (query.exact_name) return {blind_index_.Token(agency, kWholeName, StrictKey(query.name))};
-  std::vector<std::string> words = WordsOf(text::Fold(query.name));
+  std::vector<std::string> words = text::Words(text::Fold(query.name));
   // Family names are few and come first, given names are many and come last.
   std::reverse(words.begin(), words.end());
   words.resize(std::min(words.size(), kMaxWords));
@@ -107,15 +102,20 @@ absl::StatusOr<std::vector<std::string>> PersonIndex::Find(sql::Transaction& tx,
   const auto has = [&](size_t i) { return sql::Bytes{tokens[i]}; };
   ASSIGN_OR_RETURN(
       const sql::Result found,
+      // Counted, where EXISTS would say it: PostgreSQL would read every row of a word to look them
+      // up in memory, where the first page needs a few.
       tx.Execute("SELECT p.name FROM person_index p WHERE p.agency = :agency AND p.token = :t0 "
-                 "AND p.name < :after AND (:wanted < 2 OR (EXISTS (SELECT 1 FROM person_index q "
-                 "WHERE q.agency = :agency AND q.token = :t1 AND q.name = p.name) AND EXISTS "
-                 "(SELECT 1 FROM person_index q WHERE q.agency = :agency AND q.token = :t2 "
-                 "AND q.name = p.name) AND EXISTS (SELECT 1 FROM person_index q WHERE "
-                 "q.agency = :agency AND q.token = :t3 AND q.name = p.name) AND EXISTS (SELECT 1 "
-                 "FROM person_index q WHERE q.agency = :agency AND q.token = :t4 AND "
-                 "q.name = p.name) AND EXISTS (SELECT 1 FROM person_index q WHERE "
-                 "q.agency = :agency AND q.token = :t5 AND q.name = p.name))) "
+                 "AND p.name < :after AND (:wanted < 2 OR ("
+                 "(SELECT COUNT(*) FROM person_index q WHERE q.agency = :agency "
+                 "AND q.token = :t1 AND q.name = p.name) = 1 AND "
+                 "(SELECT COUNT(*) FROM person_index q WHERE q.agency = :agency "
+                 "AND q.token = :t2 AND q.name = p.name) = 1 AND "
+                 "(SELECT COUNT(*) FROM person_index q WHERE q.agency = :agency "
+                 "AND q.token = :t3 AND q.name = p.name) = 1 AND "
+                 "(SELECT COUNT(*) FROM person_index q WHERE q.agency = :agency "
+                 "AND q.token = :t4 AND q.name = p.name) = 1 AND "
+                 "(SELECT COUNT(*) FROM person_index q WHERE q.agency = :agency "
+                 "AND q.token = :t5 AND q.name = p.name) = 1)) "
                  "ORDER BY p.name DESC LIMIT :limit",
                  // `~` sorts after every name.
                  {{"agency", agency},

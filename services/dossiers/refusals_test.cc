@@ -196,7 +196,8 @@ std::set<std::string> OfLibraries() {
 TEST_CASE("refusals: every reason stands in the proto's comments, and none that does not exist") {
   std::set<std::string> answered = OfLibraries();
   int files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(SourceFile("services/dossiers"))) {
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(SourceFile("services/dossiers"))) {
     const std::string name = entry.path().filename();
     if (entry.path().extension() != ".cc" || absl::EndsWith(name, "_test.cc")) continue;
     ++files;

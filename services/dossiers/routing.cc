@@ -95,6 +95,9 @@ absl::StatusOr<std::string> FindSettling(const Catalogue& catalogue, const Proce
     return named.empty() ? absl::StatusOr<std::string>("") : SettlingAgencyWrong("a commune");
   }
   for (std::string& code : competent) code = catalogue.ActingAgency(code, VietnamDay(now));
+  // Two that were merged are one.
+  std::sort(competent.begin(), competent.end());
+  competent.erase(std::unique(competent.begin(), competent.end()), competent.end());
   if (named.empty()) return competent.size() == 1 ? competent.front() : "";
   if (std::find(competent.begin(), competent.end(), named) == competent.end()) {
     return SettlingAgencyWrong(absl::StrJoin(competent, " or "));
@@ -166,10 +169,16 @@ bool CanSettle(const Procedure& procedure, const Agency& agency) {
   return agency.kind == Agency::Kind::kDepartment || agency.kind == Agency::Kind::kCentralBranch;
 }
 
-// True when the agency that has the file now had received it before: its clock has begun already.
-bool HadItBefore(const Dossier& dossier) {
+// Hops tell of agencies as they were then: who stands for one of them now.
+std::string ActingFor(const Situation& situation, const std::string& code) {
+  return situation.catalogue.ActingAgency(code, VietnamDay(situation.now));
+}
+
+// True when the agency that has the file now, or one that it succeeded, had received it before: its
+// clock has begun already.
+bool HadItBefore(const Situation& situation, const Dossier& dossier) {
   return std::any_of(dossier.hops().begin(), dossier.hops().end(), [&](const Hop& hop) {
-    return hop.from_agency() == dossier.settling_agency() && hop.received();
+    return ActingFor(situation, hop.from_agency()) == dossier.settling_agency() && hop.received();
   });
 }
 
@@ -209,7 +218,7 @@ absl::Status DecideReceive(const Situation& situation, Dossier& dossier) {
     *d.mutable_receive_time() = ToTimestamp(situation.now);
     if (!situation.catalogue.PoliciesOf(d).clock_starts_at_receipt) return absl::OkStatus();
     // What goes to and fro between agencies is their time, not the applicant's.
-    return HadItBefore(d) ? ResumeClock(situation, d) : RestartClock(situation, d);
+    return HadItBefore(situation, d) ? ResumeClock(situation, d) : RestartClock(situation, d);
   });
 }
 
@@ -243,10 +252,12 @@ absl::Status DecideSendBack(const Situation& situation, const SendBackDossierReq
                             Dossier& dossier) {
   return Apply(situation, Command::kSendBack, dossier, [&](Dossier& d) -> absl::Status {
     const auto last = std::find_if(d.hops().rbegin(), d.hops().rend(), [&](const Hop& hop) {
-      return hop.kind() == Hop::FORWARDED && hop.to_agency() == d.settling_agency();
+      return hop.kind() == Hop::FORWARDED &&
+             ActingFor(situation, hop.to_agency()) == d.settling_agency();
     });
     const bool forwarded = last != d.hops().rend();
-    const std::string to = forwarded ? last->from_agency() : d.intake_agency();
+    const std::string to =
+        forwarded ? ActingFor(situation, last->from_agency()) : d.intake_agency();
     if (to == d.settling_agency()) return SettledWhereAccepted();
     if (d.hops_size() >= kMaxHops) return HopsExhausted();
     ASSIGN_OR_RETURN(std::string reason,

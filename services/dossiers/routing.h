@@ -6,7 +6,7 @@
 #include "absl/time/time.h"
 #include "lgsp/auth/v1/caller.pb.h"
 #include "lgsp/dossiers/v1/dossiers.pb.h"
-#include "services/dossiers/catalogue.h"
+#include "services/dossiers/catalogue/catalogue.h"
 #include "services/dossiers/decisions.h"
 
 namespace lgsp::dossiers {

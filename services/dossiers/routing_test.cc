@@ -13,8 +13,8 @@
 #include "libs/config/config.h"
 #include "libs/testing/files.h"
 #include "services/dossiers/assignment.h"
+#include "services/dossiers/calendar/due_text.h"
 #include "services/dossiers/consultation.h"
-#include "services/dossiers/due_text.h"
 #include "services/dossiers/limits.h"
 #include "services/dossiers/oracle_test.h"
 #include "services/dossiers/service_test.h"
@@ -333,6 +333,44 @@ TEST_CASE("routing: an agency that has ended is gone on for by its successor") {
   CHECK(dossier.hops(0).kind() == Hop::SUCCEEDED);
   Succeed(catalogue, At(11, 2, 9), dossier);
   CHECK(dossier.hops_size() == 1);
+}
+
+Situation After(const Catalogue& catalogue, absl::Time now, Actors actors) {
+  return {catalogue, actors, now};
+}
+
+TEST_CASE("routing: what goes back goes to the successor, whose clock had begun already") {
+  const Catalogue catalogue = CatalogueAfterChanges(
+      "H12.50.01,,2026-11-04,H12.50.03,assumed: a test\n"
+      "H12.50.02,,2026-11-04,H12.50.05,assumed: a test\n");
+  Dossier dossier = Filed(kCommuneProcedure, "H12.50.01");
+  REQUIRE(DecideAccept(After(catalogue, At(11, 2, 9), kProcessing), {}, dossier).ok());
+  REQUIRE(
+      DecideForward(After(catalogue, At(11, 3, 9), kProcessing), To("H12.50.02"), dossier).ok());
+  REQUIRE(DecideReceive(After(catalogue, At(11, 3, 10), kReceiver), dossier).ok());
+  const auto start = dossier.start_time();
+  // Both have ended: it is with the one's successor, and goes back to the other's.
+  Succeed(catalogue, At(11, 5, 9), dossier);
+  CHECK(dossier.settling_agency() == "H12.50.05");
+  REQUIRE(DecideSendBack(After(catalogue, At(11, 5, 9), kProcessing), Back(), dossier).ok());
+  CHECK(dossier.settling_agency() == "H12.50.03");
+  REQUIRE(DecideReceive(After(catalogue, At(11, 6, 9), kReceiver), dossier).ok());
+  CHECK(ToTime(dossier.start_time()) == ToTime(start));
+}
+
+TEST_CASE("routing: of two competent agencies that were merged the one is competent") {
+  const Catalogue catalogue = CatalogueAfterChanges("H12.14,,2026-10-31,H12.04,assumed: a test\n");
+  const auto dossier = Submitted(
+      [](SubmitDossierRequest& r) {
+        r.set_procedure(kInvestmentProcedure);
+        const Procedure* procedure = TheCatalogue().FindProcedure(kInvestmentProcedure);
+        r.set_channel(static_cast<Dossier::Channel>(procedure->channels(0)));
+      },
+      catalogue);
+  INFO(dossier.status());
+  REQUIRE(dossier.ok());
+  CHECK(dossier->settling_agency() == "H12.04");
+  CHECK_FALSE(dossier->undetermined());
 }
 
 BeginWaitRequest Asking(std::vector<std::string> agencies, int days = 0) {

@@ -9,7 +9,7 @@
 #include "lgsp/auth/v1/caller.pb.h"
 #include "lgsp/dossiers/v1/dossiers.pb.h"
 #include "libs/clock/timestamp.h"
-#include "services/dossiers/catalogue.h"
+#include "services/dossiers/catalogue/catalogue.h"
 
 namespace lgsp::dossiers {
 

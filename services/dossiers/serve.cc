@@ -15,17 +15,17 @@
 #include "libs/rpc/channel.h"
 #include "libs/rpc/server.h"
 #include "libs/status/status.h"
-#include "services/dossiers/catalogue_store.h"
+#include "services/dossiers/catalogue/catalogue_store.h"
+#include "services/dossiers/catalogue/procedure_service.h"
 #include "services/dossiers/config.pb.h"
-#include "services/dossiers/document_keeping.h"
+#include "services/dossiers/documents/document_keeping.h"
 #include "services/dossiers/dossier_service.h"
 #include "services/dossiers/limits.h"
 #include "services/dossiers/migrations.h"
-#include "services/dossiers/mirror_service.h"
-#include "services/dossiers/portal_client.h"
-#include "services/dossiers/portal_report_service.h"
-#include "services/dossiers/procedure_service.h"
-#include "services/dossiers/result_keeping.h"
+#include "services/dossiers/mirrors/mirror_service.h"
+#include "services/dossiers/portal/portal_client.h"
+#include "services/dossiers/portal/portal_report_service.h"
+#include "services/dossiers/results/result_keeping.h"
 
 namespace lgsp::dossiers {
 namespace {
@@ -106,10 +106,10 @@ absl::Status Serve(const std::string& config_file) {
   RETURN_IF_ERROR(events::EnsureEpoch(*db));
   ASSIGN_OR_RETURN(const auto gateway, rpc::Connect(config.rpc(), base, config.gateway()));
   const auto portal = MakePortalWorker(db.get(), subject_keys.get(), &clock, &metrics, gateway);
-  const durable::PeriodicJob sweep("sweep", kSweepInterval,
+  const durable::PeriodicJob sweep("sweep", kSweepInterval, &metrics,
                                    [&] { return durable::Sweep(*db, clock); });
   durable::KeyRotation rotation(db.get(), subject_keys.get());
-  const durable::PeriodicJob rewrap("key rotation", kRotationInterval,
+  const durable::PeriodicJob rewrap("key rotation", kRotationInterval, &metrics,
                                     [&] { return rotation.Step(); });
   events::Publication events(db.get(), &clock, &metrics, kEventSource, TopicOf(config, base));
   const DossierChanges changes(&catalogue, subject_keys.get(), &persons, &clock, db->engine());
@@ -117,9 +117,9 @@ absl::Status Serve(const std::string& config_file) {
     events.Notify();
     portal->Wake();
   };
-  const durable::PeriodicJob expiry("overdue waits", kExpiryInterval,
+  const durable::PeriodicJob expiry("overdue waits", kExpiryInterval, &metrics,
                                     [&] { return changes.EndOverdueWaits(*db, committed); });
-  const durable::PeriodicJob recount("provisional due dates", kRecountInterval,
+  const durable::PeriodicJob recount("provisional due dates", kRecountInterval, &metrics,
                                      RecountOnce(db.get(), &changes, committed));
   DossierService service({db.get(), subject_keys.get(), &catalogue, &clock, &changes, committed});
   ProcedureService procedures(db.get(), &catalogue);

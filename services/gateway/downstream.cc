@@ -139,6 +139,7 @@ void Downstream::LastGoaway() {
 
 void Downstream::Sweep(SteadyTime now) {
   H2Connection::Sweep(now);
+  for (const auto& [id, exchange] : exchanges_) exchange->Sweep(now);
   const bool late_headers =
       open_headers_ != 0 && now - headers_begun_ > absl::ToChronoNanoseconds(kHeaderTimeout);
   const absl::Duration idle_limit =

@@ -14,6 +14,8 @@
 namespace lgsp::gateway {
 namespace {
 
+using lgsp::evidence::v1::Outcome;
+
 // What HTTP/2 counts for a field beside its bytes (RFC 9113, 6.5.2).
 constexpr size_t kFieldOverhead = 32;
 
@@ -36,6 +38,7 @@ Exchange::Exchange(Worker* worker, Downstream* downstream, int32_t stream_id)
       downstream_(downstream),
       stream_id_(stream_id),
       begun_(worker->now()),
+      noted_(begun_),
       exchange_id_(NewUuid(worker->clock())),
       scanner_(kMaxMessageBytes) {
   worker_->AddExchange();
@@ -43,6 +46,7 @@ Exchange::Exchange(Worker* worker, Downstream* downstream, int32_t stream_id)
 
 Exchange::~Exchange() {
   LeaveUpstream();
+  LeaveEvidence();
   if (has_deadline_) worker_->deadlines().erase(deadline_);
   DropHead();
   CountBuffered(-static_cast<int64_t>(request_.size() + response_.size()));
@@ -111,6 +115,7 @@ void Exchange::OnRequestHead(bool end_stream) {
   if (head_done_) return end_stream ? OnRequestEnd() : void();
   head_done_ = true;
   request_.ended = end_stream;
+  recorded_ = worker_->evidence().enabled() && !IsLocal(head_.path);
   if (headers_too_large_) {
     return Fail(MakeError(absl::StatusCode::kResourceExhausted, "HEADERS_TOO_LARGE",
                           "the header fields are larger than the gateway takes"));
@@ -156,8 +161,14 @@ void Exchange::BeginRelay(Decision decision) {
   Started(const_cast<RouteMetrics*>(&decision_.route->metrics));
   if (TimeLeft() <= absl::ZeroDuration()) return Fail(DeadlinePassed());
   if (absl::Status admitted = worker_->Admit(); !admitted.ok()) return Fail(admitted);
+  if (recorded_ && !worker_->evidence().has_room()) {
+    // What is left of the disk is for those under way, not for refusals.
+    recorded_ = false;
+    return Fail(EvidenceUnavailable());
+  }
   SetDeadline(decision_.timeout);
   relaying_ = true;
+  if (recorded_) return AddIntent();
   waiting_for_upstream_ = true;
   worker_->pool().Open(this);
 }
@@ -165,6 +176,7 @@ void Exchange::BeginRelay(Decision decision) {
 void Exchange::OnRequestData(absl::string_view data) {
   if (!relaying_ || finished_) return downstream_->Consume(stream_id_, data.size());
   request_.Append(data);
+  if (recorded_) request_digest_.Add(data);
   CountBuffered(static_cast<int64_t>(data.size()));
   if (local_ != nullptr) return AnswerLocally();
   if (absl::Status status = scanner_.Scan(data); !status.ok()) return Fail(status);
@@ -192,6 +204,7 @@ absl::StatusOr<Headers> Exchange::UpstreamHead() {
 
 void Exchange::OnUpstreamStarted(Upstream* upstream, int32_t stream_id) {
   waiting_for_upstream_ = false;
+  forwarded_ = true;
   upstream_ = upstream;
   upstream_id_ = stream_id;
 }
@@ -229,9 +242,7 @@ void Exchange::OnResponseHead(bool end_stream) {
   if (!status.empty() && !answered_) {
     answer_head_ = std::move(fields);
     if (!end_stream) return SubmitResponse(false);
-    const int code = GrpcCode(answer_head_);
-    SubmitResponse(true);
-    return Finish(code);
+    return Conclude(Outcome::ANSWERED, GrpcCode(answer_head_), "");
   }
   trailers_ = std::move(fields);
   if (end_stream) OnResponseEnd();
@@ -247,14 +258,14 @@ void Exchange::SubmitResponse(bool end_stream) {
 void Exchange::OnResponseData(absl::string_view data) {
   if (finished_) return;
   response_.Append(data);
+  if (recorded_) response_digest_.Add(data);
   CountBuffered(static_cast<int64_t>(data.size()));
   downstream_->Resume(stream_id_);
 }
 
 void Exchange::OnResponseEnd() {
   if (finished_) return;
-  Finish(GrpcCode(trailers_));
-  EndResponse();
+  Conclude(Outcome::ANSWERED, GrpcCode(trailers_), "");
 }
 
 void Exchange::EndResponse() {
@@ -295,6 +306,7 @@ void Exchange::OnResponseSent() {
 void Exchange::OnUpstreamClosed(uint32_t error_code, bool not_taken) {
   upstream_ = nullptr;
   if (finished_) return;
+  forwarded_ = !not_taken;
   if (not_taken && !retried_ && !request_taken_ && !answered_ &&
       TimeLeft() > absl::ZeroDuration()) {
     retried_ = true;
@@ -309,20 +321,21 @@ void Exchange::OnUpstreamClosed(uint32_t error_code, bool not_taken) {
 void Exchange::Fail(const absl::Status& status) {
   if (finished_) return;
   worker_->CountRefused(status);
+  if (recorded_ && ticket_ == nullptr) AddIntent();
   LeaveUpstream();
   // What was taken in and will not be sent counts as consumed: the system may send on.
   downstream_->Consume(stream_id_, request_.size());
   CountBuffered(-static_cast<int64_t>(request_.size()));
   request_.Clear();
   DropHead();
-  Finish(static_cast<int>(status.code()));
-  if (!answered_) {
+  if (answered_) {
+    trailers_ = StatusFields(status);
+  } else {
     answer_head_ = {{":status", "200"}, {"content-type", kGrpcType}};
     for (Header& field : StatusFields(status)) answer_head_.push_back(std::move(field));
-    return SubmitResponse(true);
   }
-  trailers_ = StatusFields(status);
-  EndResponse();
+  Conclude(forwarded_ ? Outcome::FAILED : Outcome::REFUSED, static_cast<int>(status.code()),
+           ErrorReason(status));
 }
 
 void Exchange::OnDeadline() {

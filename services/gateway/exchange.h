@@ -6,7 +6,9 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "libs/keys/digest.h"
 #include "services/gateway/body.h"
+#include "services/gateway/evidence.h"
 #include "services/gateway/h2_connection.h"
 #include "services/gateway/local_call.h"
 #include "services/gateway/pipeline.h"
@@ -29,6 +31,8 @@ class Exchange {
   void OnRequestData(absl::string_view data);
   void OnRequestEnd();
   ssize_t ReadResponse(uint8_t* buffer, size_t size, uint32_t* flags);
+  // Once a second.
+  void Sweep(SteadyTime now);
   // The answer's last frame has left; `request_open`: the system still sends.
   void OnResponseSent();
 
@@ -42,6 +46,10 @@ class Exchange {
   void OnUpstreamClosed(uint32_t error_code, bool not_taken);
   // The connection that the call waited for did not come about.
   void OnConnectFailed();
+  // The intent is in the log's file, or could not be written: then the call is refused.
+  void OnIntentWritten(const absl::Status& written);
+  // The outcome is durable: the end of the answer may leave. Or it never will be.
+  void OnOutcomeDurable(const absl::Status& durable);
   ssize_t ReadRequest(uint8_t* buffer, size_t size, uint32_t* flags);
 
   // Ends the call with an error of our own: in the answer's trailers, or by a reset when the answer
@@ -72,6 +80,12 @@ class Exchange {
   void SubmitResponse(bool end_stream);
   // The answer is complete but for what waits, and trailers_.
   void EndResponse();
+  void AddIntent();
+  void AddOutcome(lgsp::evidence::v1::Outcome::End end, int grpc_code, absl::string_view reason);
+  // The call has ended so: its answer is ready, and waits until that is durable.
+  void Conclude(lgsp::evidence::v1::Outcome::End end, int grpc_code, absl::string_view reason);
+  void Release();
+  void LeaveEvidence();
   // Count the call, once each.
   void Started(RouteMetrics* metrics);
   void Finish(int grpc_code);
@@ -83,6 +97,8 @@ class Exchange {
   Downstream* const downstream_;
   const int32_t stream_id_;
   const SteadyTime begun_;
+  // When a call that lasts was last noted as evidence.
+  SteadyTime noted_;
   const std::string exchange_id_;
 
   RequestHead head_;
@@ -101,6 +117,20 @@ class Exchange {
   Headers answer_head_, trailers_, incoming_;
   size_t incoming_bytes_ = 0;
   bool answered_ = false, finished_ = false, relaying_ = false;
+  // What of one direction has crossed the system's connection.
+  struct Digest {
+    void Add(absl::string_view data) {
+      hash.Update(data);
+      bytes += static_cast<int64_t>(data.size());
+    }
+    keys::Sha256Stream hash;
+    int64_t bytes = 0;
+  };
+  Digest request_digest_, response_digest_;
+  std::shared_ptr<EvidenceTicket> ticket_;
+  // `recorded_`: evidence is kept of it; `forwarded_`: the service may have begun it; `concluded_`:
+  // its outcome is with the log.
+  bool recorded_ = false, forwarded_ = false, concluded_ = false;
   // The last frame of the answer is with the connection.
   bool end_submitted_ = false;
   std::multimap<SteadyTime, Exchange*>::iterator deadline_;

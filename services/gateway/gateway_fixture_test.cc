@@ -53,6 +53,10 @@ GatewayFixture::GatewayFixture() {
   config.set_policy_state_file("policy.state");
   config.set_workers(1);
   config.set_drain_seconds(1);
+  folder.Write("evidence.key", evidence_key.ToPem());
+  config.set_evidence_directory("evidence");
+  config.set_evidence_origin("test/gateway/0");
+  config.set_evidence_key_file("evidence.key");
 
   upstream_options.tls = MakePeerTls(true, &echo, authority.certificate_pem);
   listener_ = &loop.Listen(upstream_options);

@@ -67,6 +67,7 @@ class GatewayFixture {
   keys::CertifiedKey authority, alpha;
   const keys::SigningKey caller_key = keys::SigningKey::Generate();
   const keys::SigningKey policy_key = keys::SigningKey::Generate();
+  const keys::SigningKey evidence_key = keys::SigningKey::Generate();
   std::unique_ptr<Server> server;
 
  private:

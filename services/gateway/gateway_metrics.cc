@@ -12,6 +12,8 @@ GatewayMetrics::GatewayMetrics(metrics::Registry* registry)
       policy_epoch(registry->GetGauge("gateway_policy_epoch", "Epoch of the policy in force.")),
       policy_version(
           registry->GetGauge("gateway_policy_version", "Version of the policy in force.")),
+      evidence_room(registry->GetGauge(
+          "gateway_evidence_room", "0 while the evidence log's disk has no room for new calls.")),
       policy_unremembered(registry->GetGauge(
           "gateway_policy_unremembered",
           "1 when the policy in force could not be remembered for the next start.")),

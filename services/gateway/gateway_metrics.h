@@ -29,6 +29,8 @@ class GatewayMetrics {
   RouteMetrics other;
   metrics::Gauge connections, upstream_connections, inflight;
   metrics::Gauge policy_epoch, policy_version;
+  // 0 while the disk of the evidence log has too little room for new calls.
+  metrics::Gauge evidence_room;
   // 1 when the policy in force could not be remembered for the next start.
   metrics::Gauge policy_unremembered;
   metrics::Counter policy_refused;

@@ -75,6 +75,17 @@ inline constexpr absl::Duration kMaxDeadline = absl::Hours(1);
 inline constexpr absl::Duration kDrainNotice = absl::Milliseconds(500);
 inline constexpr int kDefaultDrainSeconds = 20;
 
+// Records that are written to the evidence log at once.
+inline constexpr size_t kMaxEvidenceBatch = 1000;
+// Of a path that a record keeps.
+inline constexpr size_t kMaxEvidencePath = 1024;
+// When outcomes could not be written, the next try.
+inline constexpr absl::Duration kEvidenceRetry = absl::Milliseconds(100);
+// How often a call that lasts is noted.
+inline constexpr absl::Duration kEvidenceProgress = absl::Minutes(5);
+// With less room on its disk than this, new calls are refused: what is under way needs it to end.
+inline constexpr uint64_t kEvidenceReserve = 64 << 20;
+
 // How often files (policy, certificates) are looked at.
 inline constexpr absl::Duration kFileInterval = absl::Seconds(1);
 

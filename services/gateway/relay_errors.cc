@@ -29,6 +29,18 @@ absl::Status DeadlinePassed() {
                    "the deadline of the call has passed");
 }
 
+absl::Status EvidenceUnavailable() {
+  return WithRetryDelay(
+      MakeError(absl::StatusCode::kUnavailable, "EVIDENCE_UNAVAILABLE",
+                "the gateway cannot keep evidence of calls now; the call was not sent"),
+      absl::Seconds(1));
+}
+
+absl::Status EvidenceLost() {
+  return MakeError(absl::StatusCode::kUnavailable, "EVIDENCE_LOST",
+                   "the evidence of the call could not be kept; it may have had its effect");
+}
+
 absl::Status UpstreamLost(uint32_t error_code, bool not_taken) {
   if (not_taken) {
     return WithRetryDelay(

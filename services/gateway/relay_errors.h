@@ -15,6 +15,10 @@ absl::Status AgreementWithdrawn();
 absl::Status UpstreamUnreachable();
 // RESOURCE_EXHAUSTED UPSTREAM_OVERLOADED: too many calls wait for a connection.
 absl::Status UpstreamOverloaded();
+// UNAVAILABLE EVIDENCE_UNAVAILABLE: the log takes nothing; the call was not sent.
+absl::Status EvidenceUnavailable();
+// UNAVAILABLE EVIDENCE_LOST: the call may have had its effect, and the log has failed.
+absl::Status EvidenceLost();
 // The service's stream ended without an answer, by the HTTP/2 error code: UNAVAILABLE
 // UPSTREAM_NOT_TAKEN (`not_taken`: it has certainly not begun the call) or UPSTREAM_LOST, CANCELLED
 // UPSTREAM_CANCELLED, RESOURCE_EXHAUSTED UPSTREAM_OVERLOADED.

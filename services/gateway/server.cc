@@ -10,6 +10,7 @@
 #include "libs/log/log.h"
 #include "libs/status/status.h"
 #include "services/gateway/endpoint.h"
+#include "services/gateway/evidence_log.h"
 #include "services/gateway/policy_source.h"
 #include "services/gateway/worker.h"
 
@@ -35,6 +36,8 @@ struct Server::Impl {
   std::unique_ptr<keys::SigningKey> caller_key;
   std::unique_ptr<PolicySource> policy_source;
   std::vector<std::unique_ptr<Worker>> workers;
+  // Gone before the workers, whom it tells what is durable.
+  std::unique_ptr<evidence::Log> evidence;
   int port = 0, h2c_port = 0;
   std::string tls_stamp;
   absl::Mutex mutex;
@@ -49,6 +52,7 @@ struct Server::Impl {
   absl::Status LoadTls();
   absl::Status Listen();
   void Watch();
+  void WatchEvidence();
 };
 
 absl::Status Server::Impl::LoadTls() {
@@ -82,6 +86,19 @@ absl::Status Server::Impl::Listen() {
   return absl::OkStatus();
 }
 
+void Server::Impl::WatchEvidence() {
+  if (evidence == nullptr) return metrics->evidence_room.Set(1);
+  const bool room = HasEvidenceRoom(File(config.evidence_directory()));
+  metrics->evidence_room.Set(room ? 1 : 0);
+  // First the size: what is appended meanwhile lies behind it.
+  uint64_t open_from = evidence->size();
+  for (const auto& worker : workers) {
+    worker->evidence().SetRoom(room);
+    open_from = std::min(open_from, worker->evidence().open_from());
+  }
+  evidence->SetReplayFrom(open_from);
+}
+
 void Server::Impl::Watch() {
   for (;;) {
     {
@@ -89,6 +106,7 @@ void Server::Impl::Watch() {
       mutex.AwaitWithTimeout(absl::Condition(&stop), kFileInterval);
       if (stop) return;
     }
+    WatchEvidence();
     auto policy = policy_source->LoadIfChanged();
     if (!policy.ok()) {
       log::Error("policy refused, the last good one stays", {{"status", policy.status()}});
@@ -127,12 +145,23 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const GatewayConfig& confi
   impl->policy_source = std::make_unique<PolicySource>(std::move(source));
   ASSIGN_OR_RETURN(const std::shared_ptr<const Policy> policy, impl->policy_source->Load());
 
+  ASSIGN_OR_RETURN(impl->evidence, OpenEvidenceLog(config, base, registry, *clock));
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const int count = config.workers() > 0 ? config.workers() : cores;
   for (int i = 0; i < count; ++i) {
-    impl->workers.push_back(
-        std::make_unique<Worker>(clock, impl->caller_key.get(), impl->metrics.get()));
+    impl->workers.push_back(std::make_unique<Worker>(clock, impl->caller_key.get(),
+                                                     impl->metrics.get(), impl->evidence.get()));
   }
+  if (impl->evidence != nullptr) {
+    const absl::Duration progress = config.evidence_progress_seconds() > 0
+                                        ? absl::Seconds(config.evidence_progress_seconds())
+                                        : kEvidenceProgress;
+    for (const auto& worker : impl->workers) worker->evidence().SetProgressInterval(progress);
+    impl->evidence->AddDurableListener([raw = impl.get()](const absl::StatusOr<uint64_t>& durable) {
+      for (const auto& worker : raw->workers) worker->evidence().OnDurable(durable);
+    });
+  }
+  impl->WatchEvidence();
   RETURN_IF_ERROR(impl->Listen());
   for (const auto& worker : impl->workers) worker->SetPolicy(policy);
   RETURN_IF_ERROR(impl->LoadTls());

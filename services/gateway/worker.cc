@@ -21,8 +21,13 @@ constexpr auto kDrainPoll = std::chrono::milliseconds(20);
 
 }  // namespace
 
-Worker::Worker(const Clock* clock, const keys::SigningKey* caller_key, GatewayMetrics* metrics)
-    : clock_(clock), metrics_(metrics), callers_(caller_key, clock), pool_(this) {}
+Worker::Worker(const Clock* clock, const keys::SigningKey* caller_key, GatewayMetrics* metrics,
+               evidence::Log* log)
+    : clock_(clock),
+      metrics_(metrics),
+      callers_(caller_key, clock),
+      evidence_(this, log),
+      pool_(this) {}
 
 Worker::~Worker() { Join(); }
 
@@ -131,6 +136,12 @@ void Worker::AddDirty(std::shared_ptr<H2Connection> connection) {
   if (flush_posted_) return;
   flush_posted_ = true;
   Post([this] { FlushDirty(); });
+}
+
+void Worker::PostAfter(absl::Duration after, std::function<void()> work) {
+  auto timer = std::make_shared<boost::asio::steady_timer>(io_);
+  timer->expires_after(absl::ToChronoNanoseconds(after));
+  timer->async_wait([timer, work = std::move(work)](const error_code&) { work(); });
 }
 
 void Worker::FlushDirty() {

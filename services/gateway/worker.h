@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "libs/clock/clock.h"
 #include "services/gateway/caller_cache.h"
+#include "services/gateway/evidence.h"
 #include "services/gateway/gateway_metrics.h"
 #include "services/gateway/h2_connection.h"
 #include "services/gateway/policy.h"
@@ -31,7 +32,9 @@ struct Listener {
 
 class Worker {
  public:
-  Worker(const Clock* clock, const keys::SigningKey* caller_key, GatewayMetrics* metrics);
+  // `log`: where evidence is kept; nullptr: nowhere. All outlive it.
+  Worker(const Clock* clock, const keys::SigningKey* caller_key, GatewayMetrics* metrics,
+         evidence::Log* log);
   ~Worker();
 
   // Before Start: where to listen. The port is the same for all workers (SO_REUSEPORT). UNAVAILABLE
@@ -55,12 +58,14 @@ class Worker {
   const std::shared_ptr<const Policy>& policy() const { return policy_; }
   const TlsContext& client_tls() const { return client_tls_; }
   CallerCache& callers() { return callers_; }
+  EvidenceWriter& evidence() { return evidence_; }
   UpstreamPool& pool() { return pool_; }
   bool draining() const { return draining_; }
   // All that is left is being closed: nothing new may begin.
   bool closing() const { return closing_; }
 
   void Post(std::function<void()> work) { boost::asio::post(io_, std::move(work)); }
+  void PostAfter(absl::Duration after, std::function<void()> work);
   void AddDirty(std::shared_ptr<H2Connection> connection);
   void Remember(const std::shared_ptr<H2Connection>& connection);
   void Forget(H2Connection* connection);
@@ -99,6 +104,7 @@ class Worker {
   const Clock* const clock_;
   GatewayMetrics* const metrics_;
   CallerCache callers_;
+  EvidenceWriter evidence_;
   UpstreamPool pool_;
   std::shared_ptr<const Policy> policy_;
   TlsContext server_tls_, client_tls_;

@@ -99,15 +99,9 @@ absl::StatusOr<std::string> SigningClient::Sign(const v1::SignDigestRequest& req
   return cms;
 }
 
-absl::StatusOr<std::string> SigningClient::RevocationList(size_t index, absl::Time deadline) {
-  {
-    absl::MutexLock lock(&mutex_);
-    const List& list = cache_[index];
-    // Clocks are set back too.
-    if (absl::AbsDuration(clock_->SecurityNow() - list.fetched) < kCrlLifetime) return list.content;
-  }
-  // Two at once fetch twice: nobody waits for another's call. Its age counts from before it.
+absl::StatusOr<std::string> SigningClient::FetchRevocationList(size_t index, absl::Time deadline) {
   RETURN_IF_ERROR(CheckTime(deadline));
+  // Its age counts from before the call.
   const absl::Time asked = clock_->SecurityNow();
   ASSIGN_OR_RETURN(std::string content,
                    ReadRevocationList(Ask(*lists_, Get(crl_urls_[index]), deadline)));
@@ -116,22 +110,46 @@ absl::StatusOr<std::string> SigningClient::RevocationList(size_t index, absl::Ti
   return content;
 }
 
+absl::StatusOr<std::string> SigningClient::RevocationList(size_t index, absl::Time deadline) {
+  std::string last;
+  {
+    absl::MutexLock lock(&mutex_);
+    const List& list = cache_[index];
+    last = list.content;
+    // Clocks are set back too.
+    if (absl::AbsDuration(clock_->SecurityNow() - list.fetched) < kCrlLifetime) return last;
+  }
+  // Two at once fetch twice: nobody waits for another's call.
+  auto list = FetchRevocationList(index, deadline);
+  if (list.ok()) return list;
+  log::Warning("no revocation list",
+               {{"index", static_cast<int64_t>(index)}, {"status", list.status()}});
+  if (last.empty()) return list;
+  return last;
+}
+
 absl::StatusOr<std::vector<std::string>> SigningClient::RevocationLists(absl::Time deadline) {
   std::vector<std::string> lists;
   size_t together = 0;
+  absl::Status failed;
   for (size_t i = 0; i < crl_urls_.size(); ++i) {
-    auto list = RevocationList(i, deadline);
+    // One that does not answer leaves the others their time.
+    const absl::Time now = absl::Now();
+    auto list =
+        RevocationList(i, now + (deadline - now) / static_cast<int64_t>(crl_urls_.size() - i));
+    if (list.ok() && together + list->size() > kMaxCrlBytesTogether) {
+      log::Warning("revocation list left out: too large together",
+                   {{"index", static_cast<int64_t>(i)}});
+      continue;
+    }
     if (!list.ok()) {
-      log::Warning("no revocation list",
-                   {{"index", static_cast<int64_t>(i)}, {"status", list.status()}});
-      return list.status();
+      failed = list.status();
+      continue;
     }
     together += list->size();
     lists.push_back(*std::move(list));
   }
-  if (together > kMaxCrlBytesTogether) {
-    return SigningUnavailable("the revocation lists are too large together");
-  }
+  if (lists.empty()) return failed;
   return lists;
 }
 

@@ -32,7 +32,9 @@ class SigningClient {
   // The CMS for `request`; the errors of ReadSignature. An answer that was lost is looked up.
   absl::StatusOr<std::string> Sign(const v1::SignDigestRequest& request, absl::Time deadline);
 
-  // One of each URL, not older than kCrlLifetime. SIGNING_UNAVAILABLE.
+  // One of each URL, not older than kCrlLifetime; of one that cannot be had the last there was, or
+  // none, nor one that does not fit into kMaxCrlBytesTogether: a list says itself how long it
+  // counts. SIGNING_UNAVAILABLE when there is not one.
   absl::StatusOr<std::vector<std::string>> RevocationLists(absl::Time deadline);
 
  private:
@@ -45,6 +47,7 @@ class SigningClient {
                 std::unique_ptr<http::Client> lists, const Clock* clock);
 
   absl::StatusOr<std::string> RevocationList(size_t index, absl::Time deadline);
+  absl::StatusOr<std::string> FetchRevocationList(size_t index, absl::Time deadline);
 
   const std::string signatures_url_;
   const std::vector<std::string> crl_urls_;

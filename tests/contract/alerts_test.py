@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The alert rules of deploy/prometheus: each is tested, explained, and about metrics that a running platform has."""
 
+import itertools
 import pathlib
 import re
 import shlex
@@ -96,7 +97,7 @@ class FilesTest(unittest.TestCase):
             text = runbook.read_text(encoding="utf-8")
             for command in re.findall(r"`lgsp ([^`]*)`", text):
                 words = shlex.split(command)
-                names = [word for word in words if re.fullmatch(r"[a-z]+(-[a-z]+)*", word)]
+                names = itertools.takewhile(lambda word: re.fullmatch(r"[a-z]+(-[a-z]+)*", word), words)
                 commands.add((tuple(names), tuple(word for word in words if word.startswith("--"))))
             for link in re.findall(r"\]\(([^)]*)\)", text):
                 self.assertTrue((RUNBOOKS / link).exists(), f"{runbook.name}: {link}")

@@ -1,5 +1,6 @@
 // What grpc-js, a client written by others, gets through the gateway: nothing here is generated from our code, the
 // contract comes by reflection or from protos/. Run by platform_process.py.
+import http from 'node:http';
 import assert from 'node:assert/strict';
 import {randomUUID} from 'node:crypto';
 import {readFileSync} from 'node:fs';
@@ -95,9 +96,14 @@ async function waitFor(condition, what) {
   }
 }
 
-/** Calls under way, by the gateway's own count. */
+/** Calls under way, by the gateway's own count. On a connection of its own each time: one that is kept may be closed. */
 async function inflight() {
-  const text = await (await fetch(`http://${process.env.LGSP_GATEWAY_METRICS}/metrics`)).text();
+  const text = await new Promise((resolve, reject) => {
+    http.get(`http://${process.env.LGSP_GATEWAY_METRICS}/metrics`, {agent: false}, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (part) => { body += part; }).on('end', () => resolve(body));
+    }).on('error', reject);
+  });
   return Number(/^gateway_inflight (\S+)$/m.exec(text)[1]);
 }
 

@@ -30,7 +30,7 @@ SANITIZED = bool(os.environ.get("LGSP_SANITIZE"))
 
 # As `lgsp init` gives them.
 OFFSETS = {"gateway": 3, "dossiers": 4, "national": 5, "insights": 6}
-PORTS = 40
+PORTS = 60
 # Above, the kernel gives ports away.
 FIRST_PORT, LAST_PORT = 20000, 32760
 READY_SECONDS = 60

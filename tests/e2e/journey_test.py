@@ -124,6 +124,10 @@ class JourneyCase(unittest.TestCase):
         self.assertEqual(len(plan.dossiers), dossiers)
         self.assertEqual(plan.done, last[0])
         self.assertEqual(recount.differences(plan, journal, database), [])
+        uploaded, reused, results = plan.papers()
+        self.assertRegex(self.printed(output, "papers"),
+                         rf"^{uploaded} uploaded, {reused} reused, {results} results; \d+ read back$")
+        self.assertEqual(self.printed(output, "organisations"), f"{plan.organisations()} of {dossiers} applicants")
         faults = dict(re.findall(r"(\w+) (\d+)", self.printed(output, "faults")))
         self.assertEqual({kind: int(times) for kind, times in faults.items()}, dict(journal.faults))
         return journal

@@ -2,9 +2,9 @@
 #include <string>
 
 #include "libs/status/status.h"
-#include "services/dossiers/document_type.h"
+#include "services/dossiers/documents/document_type.h"
 #include "services/dossiers/limits.h"
-#include "services/dossiers/verification_code.h"
+#include "services/dossiers/results/verification_code.h"
 #include "tests/fuzz/targets.h"
 
 namespace lgsp::fuzz {

@@ -3,11 +3,11 @@
 #include <vector>
 
 #include "libs/status/status.h"
-#include "services/dossiers/calendar.h"
+#include "services/dossiers/calendar/calendar.h"
+#include "services/dossiers/calendar/term.h"
+#include "services/dossiers/calendar/working_hours.h"
+#include "services/dossiers/catalogue/policies.h"
 #include "services/dossiers/competence.h"
-#include "services/dossiers/policies.h"
-#include "services/dossiers/term.h"
-#include "services/dossiers/working_hours.h"
 #include "tests/fuzz/targets.h"
 
 namespace lgsp::fuzz {

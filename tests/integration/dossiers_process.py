@@ -116,7 +116,7 @@ class DossiersProcess:
         self.not_ready = None
         text = (installation.folder / "config" / "dossiers.textproto").read_text(encoding="utf-8")
         for field, value in (("listen", f"127.0.0.1:{self.port}"), ("database_url", database_url),
-                             ("metrics_listen", f"127.0.0.1:{installation.base + 35 + number}")):
+                             ("metrics_listen", f"127.0.0.1:{installation.base + 45 + number}")):
             text, count = re.subn(rf'\b{field}: "[^"]*"', f'{field}: "{value}"', text)
             assert count == 1, field
         self.config.write_text(text, encoding="utf-8")

@@ -73,8 +73,9 @@ def fill_sqlite(path, copies):
 
 def fill_postgres(server, database, copies):
     script = ["SET synchronous_commit = off;", "SET work_mem = '1GB';",
-              f"CREATE TEMPORARY TABLE copies AS SELECT i, lpad(to_hex(i), 8, '0') AS hex FROM generate_series(1, {copies}) "
-              "AS i;", *statements("substring(t.token FROM 1 FOR 12) || decode(c.hex, 'hex')")]
+              "CREATE TEMPORARY TABLE copies AS SELECT i::bigint AS i, lpad(to_hex(i), 8, '0') AS hex "
+              f"FROM generate_series(1, {copies}) AS i;",
+              *statements("substring(t.token FROM 1 FOR 12) || decode(c.hex, 'hex')")]
     server.query(database, "\n".join(script))
     server.query(database, "VACUUM ANALYZE")
     server.query(database, "CHECKPOINT")

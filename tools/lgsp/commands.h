@@ -36,6 +36,7 @@ void AddStatus(CLI::App& app, Session& session);
 void AddRegistry(CLI::App& app, Session& session);
 void AddParked(CLI::App& app, Session& session);
 void AddPortal(CLI::App& app, Session& session);
+void AddEvidence(CLI::App& app, Session& session);
 void AddJourney(CLI::App& app, Session& session);
 void AddDossier(CLI::App& app, Session& session);
 

@@ -59,6 +59,8 @@ class DataFolder {
   std::string PolicySnapshot() const { return Path("policy/snapshot.binpb"); }
   // `<epoch> <version>` the gateway took last; written by it.
   std::string PolicyState() const { return Path("policy/state"); }
+  // Written by the gateway.
+  std::string EvidenceLog() const { return Path("data/evidence"); }
   std::string SimulatorData() const { return Path("data/national_sim"); }
   std::string SigningSimulatorData() const { return Path("data/agency_signing"); }
   std::string Log(absl::string_view process) const;

@@ -48,9 +48,9 @@ absl::Status MakeFolder(const std::string& path) {
 }
 
 absl::Status MakeFolders(const DataFolder& folder) {
-  for (const char* name :
-       {"ca", "services", "keys", "systems", "secrets", "config", "policy", "data",
-        "data/documents", "data/national_sim", "data/agency_signing", "logs", "journey", "run"}) {
+  for (const char* name : {"ca", "services", "keys", "systems", "secrets", "config", "policy",
+                           "data", "data/documents", "data/evidence", "data/national_sim",
+                           "data/agency_signing", "logs", "journey", "run"}) {
     RETURN_IF_ERROR(MakeFolder(folder.Path(name)));
   }
   return absl::OkStatus();

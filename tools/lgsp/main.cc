@@ -15,6 +15,7 @@ constexpr char kFooter[] = R"(Examples:
   lgsp journey ~/lgsp              citizens' dossiers from submission to result
   lgsp parked list ~/lgsp          events that wait for an operator
   lgsp portal differences ~/lgsp   what the national portal has otherwise
+  lgsp evidence verify ~/lgsp      what was kept of every call, checked
 
 Exit codes:
   0 ok   1 failure   2 usage   3 not ready   4 not running
@@ -43,6 +44,7 @@ int main(int argc, char** argv) {
   lgsp::cli::AddRegistry(app, session);
   lgsp::cli::AddParked(app, session);
   lgsp::cli::AddPortal(app, session);
+  lgsp::cli::AddEvidence(app, session);
   lgsp::cli::AddJourney(app, session);
   lgsp::cli::AddDossier(app, session);
   try {

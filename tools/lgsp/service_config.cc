@@ -72,10 +72,13 @@ caller_key_file: "../keys/caller.key"
 policy_file: "../policy/snapshot.binpb"
 policy_key_files: "../keys/policy.pub"
 policy_state_file: "../policy/state"
+evidence_directory: "../data/evidence"
+evidence_origin: $3
+evidence_key_file: "../keys/evidence.key"
 metrics_listen: $2
 )",
       Platform::Profile_Name(folder.platform().profile()), Quoted(process.address()),
-      Quoted(process.metrics_address()));
+      Quoted(process.metrics_address()), Quoted(kGatewayLogOrigin));
 }
 
 std::string Dossiers(const DataFolder& folder, const Installation& installation,

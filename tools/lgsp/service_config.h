@@ -20,6 +20,9 @@ namespace lgsp::cli {
 std::map<std::string, std::string> ServiceConfigs(const DataFolder& folder,
                                                   const Installation& installation);
 
+// Of the gateway's evidence log.
+inline constexpr char kGatewayLogOrigin[] = "lgsp.camau.gov.vn/gateway/0";
+
 // The services that publish or consume events: those that Kafka makes a difference to.
 inline constexpr const char* kEventServices[] = {"dossiers", "insights"};
 

@@ -1,5 +1,6 @@
 """Rules about any text: this machine's paths, unfinished work, skipped tests, SQL for both engines."""
 
+import hashlib
 import re
 
 from tree import line_of
@@ -96,4 +97,20 @@ def portable_sql(tree):
                     yield file.finding(line_of(file.text, literal.offsets[offset]), "sql", reason)
 
 
-RULES = (machine_paths, unfinished, skipped_tests, portable_sql)
+# As sha256sum writes it: the schemas that databases have by now.
+FROZEN = "tools/tidy/frozen_migrations.sha256"
+
+
+def frozen_migrations(tree):
+    if FROZEN not in tree.by_path:
+        return
+    for number, line in enumerate(tree.by_path[FROZEN].text.splitlines(), start=1):
+        digest, path = line.split("  ", 1)
+        file = tree.by_path.get(path)
+        if file is None:
+            yield tree.by_path[FROZEN].finding(number, "frozen-migration", f"{path} is gone: databases were made by it")
+        elif hashlib.sha256(file.text.encode()).hexdigest() != digest:
+            yield file.finding(1, "frozen-migration", "databases were made by it as it was: add a new migration")
+
+
+RULES = (machine_paths, unfinished, skipped_tests, portable_sql, frozen_migrations)

@@ -2,6 +2,7 @@
 """Every rule of tidy, on trees that break it and on trees that do not."""
 
 import contextlib
+import hashlib
 import io
 import pathlib
 import subprocess
@@ -274,6 +275,15 @@ class TextTest(TidyTest):
             with self.subTest(sql=sql):
                 self.assert_finds({path: "\n" + sql}, f"{path}:2 sql")
         self.assert_finds({path: "-- NOW() and OFFSET\nSELECT 'a::b LIKE', COUNT(*), serial FROM t WHERE a=:a AND likes=1"})
+
+    def test_frozen_migrations(self):
+        frozen = "tools/tidy/frozen_migrations.sha256"
+        digest = hashlib.sha256(b"CREATE TABLE t (id BIGINT);\n").hexdigest()
+        path = "services/x/migrations/0001_t.sql"
+        self.assert_finds({path: "CREATE TABLE t (id BIGINT);\n", frozen: f"{digest}  {path}\n"})
+        self.assert_finds({path: "CREATE TABLE t (id TEXT);\n", frozen: f"{digest}  {path}\n"},
+                          f"{path}:1 frozen-migration")
+        self.assert_finds({frozen: f"{digest}  {path}\n"}, f"{frozen}:1 frozen-migration")
 
     def test_sql_literals(self):
         path = "services/dossiers/a.cc"

@@ -1,4 +1,3 @@
--- No schema is frozen before protos/baseline.binpb is cut: until then this file is edited in place.
 -- A dossier. `body` is the Dossier message without what is personal; `sealed` the personal part (applicant, subject, reasons, an officer's basis,
 -- what a supplement request asks for), encrypted with the dossier's data key. The columns beside them are what is searched by.
 CREATE TABLE dossiers (

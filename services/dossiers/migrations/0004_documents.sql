@@ -1,4 +1,3 @@
--- No schema is frozen before protos/baseline.binpb is cut: until then this file is edited in place.
 -- A document. `body` is the Document message without what is personal; `sealed` the key of its content, then the
 -- personal part (title, file name, hash of the content, reference), encrypted with the dossier's data key.
 CREATE TABLE documents (

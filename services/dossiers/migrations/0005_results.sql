@@ -1,4 +1,3 @@
--- No schema is frozen before protos/baseline.binpb is cut: until then this file is edited in place.
 -- A result. `body` is the Result message without what is personal; `sealed` the rest (title, number, hash of the content,
 -- reasons, code, signer, signature), encrypted with the dossier's data key. `code_hash`: SHA-256 of the verification code.
 CREATE TABLE results (

@@ -1,0 +1,124 @@
+// What an exchange gives to the evidence log, and how its answer waits for it (evidence.h).
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "libs/clock/timestamp.h"
+#include "libs/status/status.h"
+#include "services/gateway/downstream.h"
+#include "services/gateway/exchange.h"
+#include "services/gateway/path_rule.h"
+#include "services/gateway/relay_errors.h"
+#include "services/gateway/worker.h"
+
+namespace lgsp::gateway {
+namespace {
+
+using lgsp::evidence::v1::Intent;
+using lgsp::evidence::v1::Outcome;
+
+std::string HeadSha256(const RequestHead& head) {
+  keys::Sha256Stream hash;
+  hash.Update(absl::StrCat(head.method, " ", head.path, "\n"));
+  for (const Header& field : head.fields) {
+    if (field.name == "authorization") continue;
+    hash.Update(absl::StrCat(field.name, ": ", field.value, "\n"));
+  }
+  return hash.Finish();
+}
+
+}  // namespace
+
+void Exchange::AddIntent() {
+  Intent intent;
+  intent.set_exchange_id(exchange_id_);
+  *intent.mutable_time() = ToTimestamp(worker_->clock().SecurityNow());
+  *intent.mutable_caller() = decision_.caller;
+  intent.mutable_caller()->clear_agencies();
+  if (decision_.route == nullptr && policy_ != nullptr) {
+    const SystemEntry* system = downstream_->System(*policy_);
+    if (system != nullptr) intent.mutable_caller()->set_system(system->system->name());
+  }
+  const std::string path = head_.path.substr(0, kMaxEvidencePath);
+  intent.set_path(ParseGrpcPath(path).ok() ? path : absl::CHexEscape(path));
+  intent.set_traceparent(decision_.traceparent);
+  intent.set_head_sha256(HeadSha256(head_));
+  ticket_ = worker_->evidence().AddIntent(this, intent);
+}
+
+void Exchange::OnIntentWritten(const absl::Status& written) {
+  if (finished_) return;
+  if (!written.ok()) {
+    // Nor could the refusal be kept.
+    recorded_ = false;
+    ticket_.reset();
+    return Fail(EvidenceUnavailable());
+  }
+  waiting_for_upstream_ = true;
+  worker_->pool().Open(this);
+}
+
+void Exchange::Conclude(Outcome::End end, int grpc_code, absl::string_view reason) {
+  Finish(grpc_code);
+  if (!recorded_) return Release();
+  AddOutcome(end, grpc_code, reason);
+}
+
+void Exchange::AddOutcome(Outcome::End end, int grpc_code, absl::string_view reason) {
+  concluded_ = true;
+  Outcome outcome;
+  outcome.set_exchange_id(exchange_id_);
+  *outcome.mutable_time() = ToTimestamp(worker_->clock().SecurityNow());
+  outcome.set_end(end);
+  outcome.set_grpc_status(grpc_code);
+  outcome.set_reason(std::string(reason));
+  outcome.set_request_sha256(request_digest_.hash.Finish());
+  outcome.set_request_bytes(request_digest_.bytes);
+  outcome.set_response_sha256(response_digest_.hash.Finish());
+  outcome.set_response_bytes(response_digest_.bytes);
+  worker_->evidence().AddOutcome(ticket_, outcome);
+}
+
+void Exchange::OnOutcomeDurable(const absl::Status& durable) {
+  // A refusal stands without its record too; what the service did must not be told without.
+  if (!durable.ok() && forwarded_) {
+    worker_->CountRefused(durable);
+    LeaveUpstream();
+    if (answered_) {
+      trailers_ = StatusFields(durable);
+    } else {
+      answer_head_ = {{":status", "200"}, {"content-type", kGrpcType}};
+      for (Header& field : StatusFields(durable)) answer_head_.push_back(std::move(field));
+    }
+  }
+  Headers& last = answered_ ? trailers_ : answer_head_;
+  if (durable.ok() && !last.empty()) {
+    last.push_back(
+        {"lgsp-receipt", absl::StrCat(worker_->evidence().origin(), "#", ticket_->outcome_index)});
+  }
+  Release();
+}
+
+void Exchange::Release() { return answered_ ? EndResponse() : SubmitResponse(true); }
+
+void Exchange::Sweep(SteadyTime now) {
+  const bool under_way = recorded_ && forwarded_ && !finished_;
+  if (!under_way || absl::FromChrono(now - noted_) < worker_->evidence().progress_interval()) {
+    return;
+  }
+  noted_ = now;
+  lgsp::evidence::v1::Progress progress;
+  progress.set_exchange_id(exchange_id_);
+  *progress.mutable_time() = ToTimestamp(worker_->clock().SecurityNow());
+  progress.set_request_bytes(request_digest_.bytes);
+  progress.set_response_bytes(response_digest_.bytes);
+  worker_->evidence().AddProgress(progress);
+}
+
+void Exchange::LeaveEvidence() {
+  if (ticket_ == nullptr) return;
+  ticket_->exchange = nullptr;
+  if (!concluded_) {
+    AddOutcome(Outcome::CALLER_GONE, static_cast<int>(absl::StatusCode::kCancelled), "");
+  }
+}
+
+}  // namespace lgsp::gateway
