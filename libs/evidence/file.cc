@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "libs/config/config.h"
+#include "libs/evidence/limits.h"
 #include "libs/evidence/tiles.h"
 #include "libs/log/log.h"
 #include "libs/status/status.h"
@@ -37,7 +38,8 @@ absl::Status Damaged(absl::string_view file, uint64_t offset, absl::string_view 
 }
 
 absl::StatusOr<std::string> ReadWhole(absl::string_view path) {
-  const Fd fd(open(std::string(path).c_str(), O_RDONLY | O_CLOEXEC));
+  // Without waiting: it may be a pipe that somebody put there.
+  const Fd fd(open(std::string(path).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!fd.ok() && (errno == ENOENT || errno == ENOTDIR)) {
     return MakeError(absl::StatusCode::kNotFound, "EVIDENCE_FILE_MISSING",
                      absl::StrCat(path, ": no such file"), {{"file", path}});
@@ -48,6 +50,10 @@ absl::StatusOr<std::string> ReadWhole(absl::string_view path) {
   };
   struct stat info = {};
   if (!fd.ok() || fstat(fd.get(), &info) != 0) return unreadable();
+  if (!S_ISREG(info.st_mode) || info.st_size > static_cast<off_t>(kMaxFileBytes)) {
+    return MakeError(absl::StatusCode::kUnavailable, "EVIDENCE_LOG_UNREADABLE",
+                     absl::StrCat(path, ": not a file of a log"), {{"file", path}});
+  }
   std::string content(static_cast<size_t>(info.st_size), '\0');
   size_t size = 0;
   while (size < content.size()) {
@@ -79,10 +85,10 @@ absl::Status SyncFolder(absl::string_view path) {
 }
 
 absl::Status MakeFolders(absl::string_view path) {
-  if (mkdir(std::string(path).c_str(), 0755) == 0 || errno == EEXIST) return absl::OkStatus();
+  if (mkdir(std::string(path).c_str(), 0750) == 0 || errno == EEXIST) return absl::OkStatus();
   if (errno != ENOENT) return WriteError(errno, path);
   RETURN_IF_ERROR(MakeFolders(config::FolderOf(path)));
-  if (mkdir(std::string(path).c_str(), 0755) == 0 || errno == EEXIST) return absl::OkStatus();
+  if (mkdir(std::string(path).c_str(), 0750) == 0 || errno == EEXIST) return absl::OkStatus();
   return WriteError(errno, path);
 }
 
@@ -91,7 +97,7 @@ AtomicWriter::AtomicWriter(std::string directory, absl::string_view prefix)
       prefix_(absl::StrCat(directory_, "/", kJournalFolder, "/", kTemporaryPrefix, prefix)) {}
 
 absl::Status AtomicWriter::WriteTemporary(const std::string& path, absl::string_view content) {
-  const Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  const Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
   if (!fd.ok()) return WriteError(errno, path);
   RETURN_IF_ERROR(WriteAt(fd.get(), content, 0, path));
   return fdatasync(fd.get()) == 0 ? absl::OkStatus() : WriteError(errno, path);
@@ -103,9 +109,7 @@ absl::Status AtomicWriter::PrepareFolder(const std::string& folder,
   if (folder == directory_ || folders_.count(folder) > 0) return absl::OkStatus();
   // The name of a new folder is in the one above it.
   RETURN_IF_ERROR(PrepareFolder(config::FolderOf(folder), touched));
-  RETURN_IF_ERROR(MakeFolders(folder));
-  folders_.insert(folder);
-  return absl::OkStatus();
+  return MakeFolders(folder);
 }
 
 absl::Status AtomicWriter::Write(const std::vector<Item>& items) {
@@ -129,6 +133,7 @@ absl::Status AtomicWriter::Write(const std::vector<Item>& items) {
   }
   RETURN_IF_ERROR(status);
   for (const std::string& folder : touched) RETURN_IF_ERROR(SyncFolder(folder));
+  folders_.insert(touched.begin(), touched.end());
   return absl::OkStatus();
 }
 

@@ -82,9 +82,9 @@ absl::Status Journal::Write(Frame* frame, uint64_t first, uint64_t durable) {
   return status;
 }
 
-std::vector<std::string> Journal::TakeObsolete(uint64_t index) {
+std::vector<std::string> Journal::TakeObsolete(uint64_t index, uint64_t durable) {
   std::vector<std::string> paths;
-  while (segments_.size() > 1 && segments_[1]->first <= index) {
+  while (segments_.size() > 1 && segments_[1]->first <= index && segments_[1]->first < durable) {
     paths.push_back(segments_[0]->path);
     segments_.erase(segments_.begin());
   }

@@ -62,8 +62,9 @@ class Journal {
   // The segment last written to; null before the first write.
   const std::shared_ptr<Segment>& active() const { return active_; }
 
-  // Forgets the segments whose entries all lie before `index`; returns their paths, oldest first.
-  std::vector<std::string> TakeObsolete(uint64_t index);
+  // Forgets the segments whose entries all lie before `index`, but for the last that has one of the
+  // `durable` first entries: recovery needs one. Returns their paths, oldest first.
+  std::vector<std::string> TakeObsolete(uint64_t index, uint64_t durable);
 
  private:
   absl::Status Begin(uint64_t first);

@@ -23,6 +23,9 @@ inline constexpr uint64_t kTileBatchBytes = 4 << 20;
 // How often a checkpoint is signed at most, and a failed publication tried again.
 inline constexpr absl::Duration kCheckpointInterval = absl::Seconds(1);
 
+// A file of a log: a bundle of the largest entries, or a segment with its last frame.
+inline constexpr uint64_t kMaxFileBytes = 32 << 20;
+
 // An origin is also the name of the key.
 inline constexpr size_t kMaxOriginBytes = 255;
 // A checkpoint with the signatures of many witnesses; the standard demands room for 16.

@@ -259,7 +259,7 @@ absl::Status Log::Round(bool checkpoint) {
     note_ = std::move(note);
     published_replay_from_ = replay_from;
     first_round_ = false;
-    obsolete = journal_.TakeObsolete(publisher_->tiled());
+    obsolete = journal_.TakeObsolete(publisher_->tiled(), publisher_->size());
   }
   metrics_.signed_size.Set(static_cast<double>(publisher_->size()));
   metrics_.checkpoint_time.Set(absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch()));

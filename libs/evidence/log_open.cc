@@ -49,6 +49,10 @@ absl::StatusOr<std::string> ReadIfThere(absl::string_view directory, absl::strin
 // The checkpoint in `note`, or an empty log when there is none.
 absl::StatusOr<Checkpoint> LastCheckpoint(absl::string_view note, absl::string_view directory,
                                           const NoteKey& verifier) {
+  const std::string file = absl::StrCat(directory, "/", kCheckpointFile);
+  if (note.empty() && access(file.c_str(), F_OK) == 0) {
+    return Damaged(kCheckpointFile, 0, "it is empty");
+  }
   if (note.empty()) return Checkpoint{verifier.name(), 0, Hasher().Root({})};
   auto checkpoint = OpenCheckpoint(note, verifier);
   if (ErrorReason(checkpoint.status()) == "EVIDENCE_CHECKPOINT_UNSIGNED") {
@@ -156,11 +160,12 @@ absl::StatusOr<Log::Recovered> Log::Recover(const LogOptions& options, const Not
   }
   ASSIGN_OR_RETURN(TreeEdge edge, EdgeAt(directory, base));
   out.publisher = std::make_unique<Publisher>(directory, verifier, options.key, std::move(edge));
+  out.minimum_index = ParseNumber(minimum, 0);
+  out.publisher->SetForgotten(out.minimum_index);
   RETURN_IF_ERROR(Grow(journal, checkpoint, out.publisher.get()));
   out.size = journal.end;
   out.signed_size = checkpoint.size;
   out.replay_from = std::min(ParseNumber(replay, 0), out.size);
-  out.minimum_index = ParseNumber(minimum, 0);
   out.publisher->SetPublished(out.note, checkpoint.size, out.replay_from);
   RETURN_IF_ERROR(Replay(options, std::max(out.replay_from, out.minimum_index), journal));
   FinishForgetting(directory, out.minimum_index);

@@ -20,8 +20,10 @@ Publisher::Publisher(std::string directory, NoteKey name, keys::SigningKey key, 
 
 void Publisher::AddFullTile(int level, uint64_t n, absl::Span<const Hash> hashes) {
   if (level == 0) {
-    waiting_bytes_ += bundle_.size();
-    waiting_.push_back({BundlePath(n, kTileWidth), std::move(bundle_)});
+    if (n >= first_bundle_) {
+      waiting_bytes_ += bundle_.size();
+      waiting_.push_back({BundlePath(n, kTileWidth), std::move(bundle_)});
+    }
     bundle_.clear();
   }
   waiting_.push_back({TilePath(level, n, kTileWidth), std::string(TileBytes(hashes))});

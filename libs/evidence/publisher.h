@@ -40,6 +40,8 @@ class Publisher {
   // or has none, the checkpoint. Errors as WriteError. Returns the signed note.
   absl::StatusOr<std::string> Publish(uint64_t replay_from);
 
+  // Bundles that end before `minimum_index` are not written again.
+  void SetForgotten(uint64_t minimum_index) { first_bundle_ = minimum_index / kTileWidth; }
   // What the folder holds already; `note` is its checkpoint.
   void SetPublished(std::string note, uint64_t size, uint64_t replay_from);
 
@@ -56,6 +58,7 @@ class Publisher {
   std::string bundle_;  // the incomplete one
   std::vector<AtomicWriter::Item> waiting_;
   uint64_t waiting_bytes_ = 0;
+  uint64_t first_bundle_ = 0;
   std::string note_;
   uint64_t published_size_ = 0;
   uint64_t published_replay_from_ = 0;

@@ -17,9 +17,8 @@ absl::Status NotCovered(uint64_t wanted, uint64_t size) {
 }
 
 // A missing bundle is forgotten when the log says so.
-absl::Status Missing(absl::string_view directory, uint64_t index, const absl::Status& status) {
-  const auto minimum = ReadWhole(absl::StrCat(directory, "/", kMinimumIndexFile));
-  if (!minimum.ok() || index >= ParseNumber(*minimum, 0)) return status;
+absl::Status Missing(uint64_t minimum, uint64_t index, const absl::Status& status) {
+  if (index >= minimum) return status;
   return MakeError(absl::StatusCode::kNotFound, "EVIDENCE_ENTRY_FORGOTTEN",
                    absl::StrCat("entry ", index, " was deleted when its retention ended"),
                    {{"index", absl::StrCat(index)}});
@@ -62,6 +61,11 @@ absl::StatusOr<uint64_t> Reader::Covering(uint64_t size) {
   return latest.checkpoint.size;
 }
 
+uint64_t Reader::MinimumIndex() const {
+  const auto minimum = ReadWhole(absl::StrCat(directory_, "/", kMinimumIndexFile));
+  return minimum.ok() ? ParseNumber(*minimum, 0) : 0;
+}
+
 absl::StatusOr<std::string> Reader::Entry(uint64_t index) {
   ASSIGN_OR_RETURN(std::vector<std::string> entries, Entries(index, 1));
   return std::move(entries[0]);
@@ -72,36 +76,45 @@ absl::StatusOr<std::vector<std::string>> Reader::Entries(uint64_t from, uint64_t
   ASSIGN_OR_RETURN(const uint64_t size, Covering(from + 1));
   const uint64_t end = std::min(size, from + std::min(limit, kMaxEntriesPerRead));
   std::vector<std::string> out;
+  Hasher hasher;
   for (uint64_t n = from / kTileWidth; n * kTileWidth < end; ++n) {
     const uint64_t width = TileWidth(0, n, size);
     const std::string path = BundlePath(n, width);
     const auto bundle = ReadTileFile(directory_, path, BundlePath(n, kTileWidth));
     if (absl::IsNotFound(bundle.status())) {
-      return Missing(directory_, std::max(from, n * kTileWidth), bundle.status());
+      return Missing(MinimumIndex(), std::max(from, n * kTileWidth), bundle.status());
     }
     RETURN_IF_ERROR(bundle.status());
+    ASSIGN_OR_RETURN(const std::vector<Hash> hashes, ReadTile(0, n, width));
     absl::string_view rest = *bundle, entry;
     for (uint64_t index = n * kTileWidth; index < std::min(end, n * kTileWidth + width); ++index) {
       if (!TakeEntry(&rest, &entry)) return Damaged(path, bundle->size(), "an entry is cut off");
-      if (index >= from) out.emplace_back(entry);
+      if (index < from) continue;
+      // What is told of the log must be what is in its tree.
+      if (hasher.Leaf(entry) != hashes[index % kTileWidth]) {
+        return Damaged(path, bundle->size() - rest.size(), "an entry is not that of its tile");
+      }
+      out.emplace_back(entry);
     }
   }
   return out;
 }
 
+absl::StatusOr<std::vector<Hash>> Reader::ReadTile(int level, uint64_t n, uint64_t width) const {
+  const std::string path = TilePath(level, n, width);
+  ASSIGN_OR_RETURN(const std::string content,
+                   ReadTileFile(directory_, path, TilePath(level, n, kTileWidth)));
+  std::vector<Hash> hashes;
+  // A full tile begins with the partial one.
+  if (ParseTile(absl::string_view(content).substr(0, width * sizeof(Hash)), width, &hashes)) {
+    return hashes;
+  }
+  return Damaged(path, content.size(), "the tile is short");
+}
+
 TileNodes Reader::Nodes(uint64_t size) const {
   return TileNodes(
-      size, [this](int level, uint64_t n, uint64_t width) -> absl::StatusOr<std::vector<Hash>> {
-        const std::string path = TilePath(level, n, width);
-        ASSIGN_OR_RETURN(const std::string content,
-                         ReadTileFile(directory_, path, TilePath(level, n, kTileWidth)));
-        std::vector<Hash> hashes;
-        // A full tile begins with the partial one.
-        if (ParseTile(absl::string_view(content).substr(0, width * sizeof(Hash)), width, &hashes)) {
-          return hashes;
-        }
-        return Damaged(path, content.size(), "the tile is short");
-      });
+      size, [this](int level, uint64_t n, uint64_t width) { return ReadTile(level, n, width); });
 }
 
 absl::StatusOr<std::vector<Hash>> Reader::InclusionProof(uint64_t index, uint64_t size) {

@@ -33,6 +33,9 @@ class Reader {
   // saw a larger one.
   absl::StatusOr<SignedCheckpoint> Latest();
 
+  // The content before it was deleted by retention, as the log says; 0 otherwise.
+  uint64_t MinimumIndex() const;
+
   // An index at or behind the checkpoint: OUT_OF_RANGE EVIDENCE_NOT_IN_CHECKPOINT. One whose
   // content was deleted by retention: NOT_FOUND EVIDENCE_ENTRY_FORGOTTEN.
   absl::StatusOr<std::string> Entry(uint64_t index);
@@ -47,6 +50,7 @@ class Reader {
  private:
   // The size of a checkpoint that covers `size` entries.
   absl::StatusOr<uint64_t> Covering(uint64_t size);
+  absl::StatusOr<std::vector<Hash>> ReadTile(int level, uint64_t n, uint64_t width) const;
   TileNodes Nodes(uint64_t size) const;
 
   const std::string directory_;

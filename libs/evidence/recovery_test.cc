@@ -19,22 +19,27 @@
 namespace lgsp::evidence {
 namespace {
 
+bool IsSegment(const std::filesystem::path& path) {
+  uint64_t first = 0;
+  return absl::SimpleAtoi(path.filename().string(), &first);
+}
+
 // The last segment of the journal of a log.
 std::string LastSegment(const std::string& directory) {
   std::string last;
   for (const auto& entry : std::filesystem::directory_iterator(directory + "/journal")) {
-    uint64_t first = 0;
-    const bool segment = absl::SimpleAtoi(entry.path().filename().string(), &first);
-    if (segment) last = std::max(last, entry.path().string());
+    if (IsSegment(entry.path())) last = std::max(last, entry.path().string());
   }
   REQUIRE_FALSE(last.empty());
   return last;
 }
 
-// What there is of a log that has signed nothing yet.
+// What there is of a log that has signed nothing yet; its writer comes and goes with other files.
 void CopyJournal(const std::string& from, const std::string& to) {
-  std::filesystem::create_directory(to);
-  CopyFolder(from + "/journal", to + "/journal");
+  std::filesystem::create_directories(to + "/journal");
+  for (const auto& entry : std::filesystem::directory_iterator(from + "/journal")) {
+    if (IsSegment(entry.path())) std::filesystem::copy(entry.path(), to + "/journal");
+  }
 }
 
 // All entries of a log that nobody writes, which must verify.

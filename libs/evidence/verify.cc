@@ -124,7 +124,9 @@ class Verifier {
   Row HashEntries(uint64_t n, uint64_t width) {
     const uint64_t first = n * kTileWidth;
     const std::string path = BundlePath(n, width), full_path = BundlePath(n, kTileWidth);
-    if (first + width <= out_.minimum_index) return {};
+    // What is said to be forgotten is judged all the same when it is there: the word is not signed.
+    const bool forgotten = first + width <= out_.minimum_index;
+    if (forgotten && !IsWhole(full_path)) return {};
     const auto content = Read(path, full_path, FindingKind::kEntriesMissing, first);
     if (!content) return {};
     Row row;
@@ -288,8 +290,13 @@ absl::string_view FindingName(FindingKind kind) {
 
 std::string Verification::Summary() const {
   if (!findings.empty()) return absl::StrCat(findings.size(), " findings");
-  if (anchors == 0) return "internally consistent, not anchored";
-  return absl::StrCat("consistent with ", anchors, anchors == 1 ? " anchor" : " anchors");
+  const std::string forgotten =
+      minimum_index == 0
+          ? ""
+          : absl::StrCat(", the content of the first ", minimum_index, " entries is deleted");
+  if (anchors == 0) return absl::StrCat("internally consistent, not anchored", forgotten);
+  return absl::StrCat("consistent with ", anchors, anchors == 1 ? " anchor" : " anchors",
+                      forgotten);
 }
 
 Verification Verify(absl::string_view directory, const NoteKey& verifier,

@@ -45,8 +45,10 @@ struct Finding {
 };
 
 struct Verification {
-  Checkpoint checkpoint;         // of size 0 when it could not be read
-  uint64_t minimum_index = 0;    // the content before it was deleted by retention: hashes checked
+  Checkpoint checkpoint;  // of size 0 when it could not be read
+  // The content before it was deleted by retention, as the log says: hashes checked. That word is
+  // not signed: whoever verifies must know how much may be gone.
+  uint64_t minimum_index = 0;
   uint64_t entries_checked = 0;  // hashed again
   uint64_t bytes_checked = 0;
   uint64_t anchors = 0;           // that the log is consistent with

@@ -22,8 +22,16 @@ std::string IdOf(const std::shared_ptr<void>& key) {
   return Hex(Sha256(SpkiDer(Key(key)))).substr(0, 16);
 }
 
-std::string Header(absl::string_view id) {
-  return Base64Url(absl::StrCat("{\"alg\":\"EdDSA\",\"kid\":\"", id, "\"}"));
+std::string Header(absl::string_view id, absl::string_view type) {
+  const std::string typ = type.empty() ? "" : absl::StrCat(",\"typ\":\"", type, "\"");
+  return Base64Url(absl::StrCat("{\"alg\":\"EdDSA\",\"kid\":\"", id, "\"", typ, "}"));
+}
+
+std::string RawPublic(const std::shared_ptr<void>& key) {
+  std::string out(32, '\0');
+  size_t size = out.size();
+  EVP_PKEY_get_raw_public_key(Key(key), reinterpret_cast<unsigned char*>(out.data()), &size);
+  return out;
 }
 
 absl::Status KeyInvalid() {
@@ -64,12 +72,7 @@ std::string SigningKey::PublicPem() const {
   return Written(bio.get());
 }
 
-std::string SigningKey::PublicBytes() const {
-  std::string out(32, '\0');
-  size_t size = out.size();
-  EVP_PKEY_get_raw_public_key(Key(key_), reinterpret_cast<unsigned char*>(out.data()), &size);
-  return out;
-}
+std::string SigningKey::PublicBytes() const { return RawPublic(key_); }
 
 std::string SigningKey::Sign(absl::string_view data) const {
   const DigestContextPtr context(EVP_MD_CTX_new());
@@ -83,8 +86,8 @@ std::string SigningKey::Sign(absl::string_view data) const {
   return out;
 }
 
-std::string SigningKey::SignJws(absl::string_view payload) const {
-  std::string signed_part = absl::StrCat(Header(id_), ".", Base64Url(payload));
+std::string SigningKey::SignJws(absl::string_view payload, absl::string_view type) const {
+  std::string signed_part = absl::StrCat(Header(id_, type), ".", Base64Url(payload));
   const std::string signature = Base64Url(Sign(signed_part));
   absl::StrAppend(&signed_part, ".", signature);
   return signed_part;
@@ -110,6 +113,8 @@ absl::StatusOr<VerifyKey> VerifyKey::FromBytes(absl::string_view raw) {
   return VerifyKey(Share(key));
 }
 
+std::string VerifyKey::Bytes() const { return RawPublic(key_); }
+
 bool VerifyKey::Verify(absl::string_view data, absl::string_view signature) const {
   const DigestContextPtr context(EVP_MD_CTX_new());
   return EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, Key(key_)) == 1 &&
@@ -118,14 +123,15 @@ bool VerifyKey::Verify(absl::string_view data, absl::string_view signature) cons
                           data.size()) == 1;
 }
 
-absl::StatusOr<std::string> VerifyJws(absl::string_view jws, const std::vector<VerifyKey>& keys) {
+absl::StatusOr<std::string> VerifyJws(absl::string_view jws, const std::vector<VerifyKey>& keys,
+                                      absl::string_view type) {
   const std::vector<absl::string_view> parts = absl::StrSplit(jws, '.');
   if (jws.size() > kMaxJwsBytes || parts.size() != 3) {
     return Unauthenticated("JWS_MALFORMED", "not a compact JWS");
   }
   // The header is compared, never parsed: only what we write ourselves is accepted.
   for (const VerifyKey& key : keys) {
-    if (parts[0] != Header(key.id())) continue;
+    if (parts[0] != Header(key.id(), type)) continue;
     const auto signature = Base64UrlDecode(parts[2]);
     const auto payload = Base64UrlDecode(parts[1]);
     if (!signature.ok() || !payload.ok()) {

@@ -26,8 +26,8 @@ class SigningKey {
   const std::string& id() const { return id_; }
   // 64 bytes.
   std::string Sign(absl::string_view data) const;
-  // header.payload.signature with {"alg":"EdDSA","kid":id}.
-  std::string SignJws(absl::string_view payload) const;
+  // header.payload.signature with {"alg":"EdDSA","kid":id}, and "typ" when there is one.
+  std::string SignJws(absl::string_view payload, absl::string_view type = "") const;
 
  private:
   explicit SigningKey(std::shared_ptr<void> key);
@@ -42,6 +42,8 @@ class VerifyKey {
   // As RFC 8032 encodes it. INVALID_ARGUMENT KEY_INVALID when it is not 32 bytes.
   static absl::StatusOr<VerifyKey> FromBytes(absl::string_view raw);
   const std::string& id() const { return id_; }
+  // As RFC 8032 encodes it.
+  std::string Bytes() const;
   bool Verify(absl::string_view data, absl::string_view signature) const;
 
  private:
@@ -50,8 +52,10 @@ class VerifyKey {
   std::string id_;
 };
 
-// The payload of a JWS signed by one of `keys`. The algorithm is not taken from the token.
-// UNAUTHENTICATED JWS_MALFORMED, JWS_KEY_UNKNOWN, JWS_SIGNATURE_INVALID.
-absl::StatusOr<std::string> VerifyJws(absl::string_view jws, const std::vector<VerifyKey>& keys);
+// The payload of a JWS of `type` signed by one of `keys`. The algorithm is not taken from the
+// token. UNAUTHENTICATED JWS_MALFORMED, JWS_KEY_UNKNOWN (also: of another type),
+// JWS_SIGNATURE_INVALID.
+absl::StatusOr<std::string> VerifyJws(absl::string_view jws, const std::vector<VerifyKey>& keys,
+                                      absl::string_view type = "");
 
 }  // namespace lgsp::keys

@@ -52,6 +52,16 @@ absl::Status WithRetryDelay(absl::Status status, absl::Duration delay) {
   return status;
 }
 
+absl::Status WithQuotaFailure(absl::Status status, absl::string_view subject,
+                              absl::string_view description) {
+  google::rpc::QuotaFailure failure;
+  auto& violation = *failure.add_violations();
+  violation.set_subject(std::string(subject));
+  violation.set_description(std::string(description));
+  SetDetail(status, failure);
+  return status;
+}
+
 std::string ErrorReason(const absl::Status& status) {
   const auto payload = status.GetPayload(TypeUrl(google::rpc::ErrorInfo::default_instance()));
   google::rpc::ErrorInfo info;

@@ -34,6 +34,10 @@ absl::Status MakeFieldError(absl::string_view reason, absl::string_view field,
 // Adds google.rpc.RetryInfo: when to try again.
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 
+// Adds google.rpc.QuotaFailure: whose limit, and which.
+absl::Status WithQuotaFailure(absl::Status status, absl::string_view subject,
+                              absl::string_view description);
+
 // The reason of a status made by MakeError or received from a peer; empty when it has none.
 std::string ErrorReason(const absl::Status& status);
 

@@ -8,13 +8,15 @@
 namespace lgsp::gateway {
 Downstream::Downstream(Worker* worker, TcpSocket socket, const TlsContext& tls,
                        std::string fixed_system)
-    : H2Connection(worker, std::move(socket), tls),
-      fixed_system_(std::move(fixed_system)),
-      last_activity_(worker->now()) {}
+    : H2Connection(worker, std::move(socket), tls), last_activity_(worker->now()) {
+  peer_.fixed_system = std::move(fixed_system);
+  peer_.tls = tls != nullptr;
+}
 
 void Downstream::OnReady() {
   if (ssl() != nullptr) {
-    spki_sha256_ = PeerSpkiSha256(ssl());
+    peer_.spki_sha256 = PeerSpkiSha256(ssl());
+    peer_.certificate_sha256 = PeerCertificateSha256(ssl());
     certificate_end_ = PeerNotAfter(ssl());
   }
   if (worker_->draining()) AnnounceDrain();
@@ -22,11 +24,6 @@ void Downstream::OnReady() {
 
 void Downstream::OnHandshakeFailed(const boost::system::error_code& error) {
   worker_->metrics().TlsRejected(TlsFailureLabel(ssl(), error)).Add();
-}
-
-const SystemEntry* Downstream::System(const Policy& policy) const {
-  return fixed_system_.empty() ? policy.FindSystem(spki_sha256_)
-                               : policy.FindSystemByName(fixed_system_);
 }
 
 Exchange* Downstream::Find(int32_t stream_id) {
@@ -118,8 +115,7 @@ void Downstream::CountBuffered(int64_t change) {
 }
 
 void Downstream::OnPolicy(const Policy& policy) {
-  const SystemEntry* system = System(policy);
-  for (const auto& [id, exchange] : exchanges_) exchange->OnPolicy(policy, system);
+  for (const auto& [id, exchange] : exchanges_) exchange->OnPolicy(policy);
 }
 
 void Downstream::AnnounceDrain() {
@@ -142,8 +138,9 @@ void Downstream::Sweep(SteadyTime now) {
   for (const auto& [id, exchange] : exchanges_) exchange->Sweep(now);
   const bool late_headers =
       open_headers_ != 0 && now - headers_begun_ > absl::ToChronoNanoseconds(kHeaderTimeout);
-  const absl::Duration idle_limit =
-      System(*worker_->policy()) == nullptr ? kStrangerIdleTimeout : kIdleTimeout;
+  peer_.bad_tokens = 0;
+  const bool stranger = peer_.tls && SystemOf(*worker_->policy(), peer_) == nullptr;
+  const absl::Duration idle_limit = stranger ? kStrangerIdleTimeout : kIdleTimeout;
   const bool unused =
       exchanges_.empty() && now - last_activity_ > absl::ToChronoNanoseconds(idle_limit);
   if (late_headers || unused) return Close();

@@ -7,12 +7,14 @@
 #include "absl/container/flat_hash_map.h"
 #include "services/gateway/exchange.h"
 #include "services/gateway/h2_connection.h"
+#include "services/gateway/identify.h"
 
 namespace lgsp::gateway {
 
 class Downstream final : public H2Connection {
  public:
-  // `fixed_system`: of a listener without TLS, the name of the system that calls.
+  // `fixed_system`: of a listener without TLS, the name of the system that calls; empty: tokens
+  // say.
   Downstream(Worker* worker, TcpSocket socket, const TlsContext& tls, std::string fixed_system);
 
   void Start() {
@@ -23,8 +25,7 @@ class Downstream final : public H2Connection {
   void AnnounceDrain();
   void LastGoaway();
 
-  // Who calls, by the policy; nullptr when the key is not registered.
-  const SystemEntry* System(const Policy& policy) const;
+  Peer& peer() { return peer_; }
 
   void SubmitResponse(int32_t stream_id, const Headers& head, bool end_stream);
   void SubmitTrailers(int32_t stream_id, const Headers& trailers);
@@ -57,8 +58,7 @@ class Downstream final : public H2Connection {
  private:
   Exchange* Find(int32_t stream_id);
 
-  const std::string fixed_system_;
-  std::string spki_sha256_;
+  Peer peer_;
   absl::flat_hash_map<int32_t, std::unique_ptr<Exchange>> exchanges_;
   absl::flat_hash_map<int32_t, Body> http_bodies_;
   SteadyTime last_activity_, headers_begun_;

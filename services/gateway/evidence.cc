@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "libs/log/log.h"
 #include "libs/status/status.h"
@@ -58,19 +59,26 @@ void EvidenceWriter::Flush() {
   progress_.clear();
   if (!retrying_) outcomes.swap(outcomes_);
   intents.swap(intents_);
-  for (size_t begin = 0; begin < outcomes.size(); begin += kMaxEvidenceBatch) {
-    const size_t end = std::min(outcomes.size(), begin + kMaxEvidenceBatch);
-    WriteOutcomes(Tickets(outcomes.begin() + static_cast<ptrdiff_t>(begin),
-                          outcomes.begin() + static_cast<ptrdiff_t>(end)));
-  }
-  for (size_t begin = 0; begin < intents.size(); begin += kMaxEvidenceBatch) {
-    const size_t end = std::min(intents.size(), begin + kMaxEvidenceBatch);
-    WriteIntents(Tickets(intents.begin() + static_cast<ptrdiff_t>(begin),
-                         intents.begin() + static_cast<ptrdiff_t>(end)));
-  }
+  InBatches(outcomes, [this](Batch batch) { WriteOutcomes(batch); });
+  InBatches(intents, [this](Batch batch) { WriteIntents(batch); });
 }
 
-absl::StatusOr<uint64_t> EvidenceWriter::Append(const Tickets& tickets) {
+void EvidenceWriter::InBatches(const Tickets& tickets, absl::FunctionRef<void(Batch)> write) {
+  const Batch all(tickets);
+  size_t begin = 0, bytes = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    const size_t more = all[i]->intent.size() + all[i]->outcome.size();
+    if (i - begin == kMaxEvidenceBatch || bytes + more > kMaxEvidenceBatchBytes) {
+      write(all.subspan(begin, i - begin));
+      begin = i;
+      bytes = 0;
+    }
+    bytes += more;
+  }
+  if (begin < all.size()) write(all.subspan(begin));
+}
+
+absl::StatusOr<uint64_t> EvidenceWriter::Append(Batch tickets) {
   std::vector<absl::string_view> entries;
   entries.reserve(2 * tickets.size());
   for (const auto& ticket : tickets) {
@@ -79,67 +87,78 @@ absl::StatusOr<uint64_t> EvidenceWriter::Append(const Tickets& tickets) {
   }
   // Before it is there: see open_from().
   if (open_.empty()) open_from_.store(log_->size());
-  auto first = log_->Append(entries);
-  if (open_.empty() && !first.ok()) open_from_.store(UINT64_MAX);
-  return first;
+  return log_->Append(entries);
 }
 
-void EvidenceWriter::NoteIntent(EvidenceTicket& ticket, uint64_t index) {
-  ticket.intent_written = true;
-  ticket.number = first_open_ + open_.size();
-  open_.push_back({index, true});
-  std::string().swap(ticket.intent);
-}
+void EvidenceWriter::NoteOpen() { open_from_.store(open_.empty() ? UINT64_MAX : *open_.begin()); }
 
-void EvidenceWriter::Close(const EvidenceTicket& ticket) {
-  open_[ticket.number - first_open_].open = false;
-  while (!open_.empty() && !open_.front().open) {
-    open_.pop_front();
-    ++first_open_;
-  }
-  open_from_.store(open_.empty() ? UINT64_MAX : open_.front().index);
-}
-
-void EvidenceWriter::WriteIntents(const Tickets& tickets) {
+void EvidenceWriter::WriteIntents(Batch tickets) {
   const auto first = Append(tickets);
   if (first.ok()) {
-    for (size_t i = 0; i < tickets.size(); ++i) NoteIntent(*tickets[i], *first + i);
+    uint64_t index = *first;
+    for (const auto& ticket : tickets) {
+      ticket->intent_written = true;
+      ticket->intent_index = index++;
+      open_.insert(open_.end(), ticket->intent_index);
+      std::string().swap(ticket->intent);
+    }
   }
+  NoteOpen();
   for (const auto& ticket : tickets) {
     Exchange* const exchange = ticket->exchange;
     if (exchange != nullptr) exchange->OnIntentWritten(first.status());
   }
 }
 
-void EvidenceWriter::WriteOutcomes(const Tickets& tickets) {
+void EvidenceWriter::WriteOutcomes(Batch tickets) {
   const auto first = Append(tickets);
   if (!first.ok()) {
-    // The disk is full, most likely. What is under way ends when there is room again; what was
-    // refused is answered without.
-    for (const auto& ticket : tickets) {
-      Exchange* const exchange = ticket->exchange;
-      const bool waits = ticket->intent_written && !broken_;
-      if (waits) outcomes_.push_back(ticket);
-      if (!waits && exchange != nullptr) exchange->OnOutcomeDurable(EvidenceLost());
-    }
-    if (outcomes_.empty() || retrying_) return;
-    retrying_ = true;
-    worker_.PostAfter(kEvidenceRetry, [this] {
-      retrying_ = false;
-      FlushSoon();
-    });
-    return;
+    NoteOpen();
+    return Keep(tickets, first.status());
   }
   uint64_t index = *first;
   for (const auto& ticket : tickets) {
-    if (!ticket->intent_written) NoteIntent(*ticket, index++);
+    if (!ticket->intent_written) {
+      ticket->intent_written = true;
+      ticket->intent_index = index++;
+      open_.insert(ticket->intent_index);
+      std::string().swap(ticket->intent);
+    }
     ticket->outcome_index = index++;
     std::string().swap(ticket->outcome);
     waiting_.push_back(ticket);
   }
-  for (const auto& ticket : tickets) Close(*ticket);
+  NoteOpen();
   // It may have become durable before it was in the queue.
   if (durable_ > *first) TellDurable();
+}
+
+void EvidenceWriter::Keep(Batch tickets, const absl::Status& status) {
+  // The disk is full, most likely. What is under way ends when there is room again; what was
+  // refused is answered without.
+  const bool may_pass = absl::IsResourceExhausted(status) || absl::IsUnavailable(status);
+  if (!may_pass) log::Error("outcomes cannot be kept as evidence", {{"status", status}});
+  for (const auto& ticket : tickets) {
+    Exchange* const exchange = ticket->exchange;
+    const bool waits = ticket->intent_written && may_pass && !broken_ && !worker_.closing();
+    if (waits) {
+      outcomes_.push_back(ticket);
+      continue;
+    }
+    worker_.metrics().evidence_dropped.Add();
+    if (exchange != nullptr) exchange->OnOutcomeDurable(EvidenceLost());
+  }
+  if (!outcomes_.empty() && !retrying_) RetrySoon();
+}
+
+void EvidenceWriter::RetrySoon() {
+  retrying_ = true;
+  worker_.PostAfter(kEvidenceRetry, [this] {
+    retrying_ = false;
+    // Whoever is closing does not wait for room: the next start closes what is open.
+    if (worker_.closing()) return TellLost();
+    FlushSoon();
+  });
 }
 
 void EvidenceWriter::OnDurable(const absl::StatusOr<uint64_t>& durable) {
@@ -161,9 +180,14 @@ void EvidenceWriter::TellDurable() {
   while (!waiting_.empty() && waiting_.front()->outcome_index < durable) {
     const auto ticket = std::move(waiting_.front());
     waiting_.pop_front();
+    open_.erase(ticket->intent_index);
     if (ticket->exchange != nullptr) ticket->exchange->OnOutcomeDurable(absl::OkStatus());
   }
-  if (!broken_) return;
+  NoteOpen();
+  if (broken_) TellLost();
+}
+
+void EvidenceWriter::TellLost() {
   Tickets lost(waiting_.begin(), waiting_.end());
   lost.insert(lost.end(), outcomes_.begin(), outcomes_.end());
   waiting_.clear();

@@ -10,9 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/btree_set.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "lgsp/evidence/v1/record.pb.h"
 #include "libs/evidence/log.h"
+#include "services/gateway/limits.h"
 
 namespace lgsp::gateway {
 
@@ -25,10 +29,8 @@ struct EvidenceTicket {
   Exchange* exchange = nullptr;
   std::string intent, outcome;  // serialized, until they are written
   bool intent_written = false;
-  // Which of the intents of this worker, to know which are open.
-  uint64_t number = 0;
   // In the log.
-  uint64_t outcome_index = 0;
+  uint64_t intent_index = 0, outcome_index = 0;
 };
 
 // Of one worker; on its thread, but for what says otherwise.
@@ -44,6 +46,11 @@ class EvidenceWriter {
   // From any thread: whether the disk has room for more than what is under way.
   void SetRoom(bool room) { room_.store(room); }
   bool has_room() const { return room_.load(); }
+  // The disk has failed: nothing more is kept until the gateway is started anew.
+  bool broken() const { return broken_.load(); }
+  // Whether the refusal of a caller nobody knows is kept: kMaxStrangerRecords in a second are.
+  bool TakeStranger() { return strangers_++ < kMaxStrangerRecords; }
+  void OnSecond() { strangers_ = 0; }
   const std::string& origin() const { return log_->verifier().name(); }
 
   // At the end of this turn Exchange::OnIntentWritten is called.
@@ -60,27 +67,28 @@ class EvidenceWriter {
   // From the committer's thread: how much of the log is durable, or that nothing more will be.
   void OnDurable(const absl::StatusOr<uint64_t>& durable);
 
-  // From any thread: all intents of this worker before it have their outcome in the log. To be read
-  // after the log's size; then nothing open lies before the smaller of the two.
+  // From any thread: all intents of this worker before it have their outcome on the disk. To be
+  // read after the log's size; then nothing open lies before the smaller of the two.
   uint64_t open_from() const { return open_from_.load(); }
 
  private:
   using Tickets = std::vector<std::shared_ptr<EvidenceTicket>>;
-  // An intent in the log that has no outcome there, while `open`.
-  struct OpenIntent {
-    uint64_t index;
-    bool open;
-  };
+  using Batch = absl::Span<const std::shared_ptr<EvidenceTicket>>;
 
   void FlushSoon();
   void Flush();
+  // Calls `write` with batches of at most kMaxEvidenceBatch and kMaxEvidenceBatchBytes.
+  void InBatches(const Tickets& tickets, absl::FunctionRef<void(Batch)> write);
   // Writes intents, or outcomes with those intents that were not written before.
-  absl::StatusOr<uint64_t> Append(const Tickets& tickets);
-  void WriteIntents(const Tickets& tickets);
-  void WriteOutcomes(const Tickets& tickets);
-  void NoteIntent(EvidenceTicket& ticket, uint64_t index);
-  void Close(const EvidenceTicket& ticket);
+  absl::StatusOr<uint64_t> Append(Batch tickets);
+  void WriteIntents(Batch tickets);
+  void WriteOutcomes(Batch tickets);
+  // The outcomes could not be written: those whose call was sent on wait, the others are dropped.
+  void Keep(Batch tickets, const absl::Status& status);
+  void RetrySoon();
+  void NoteOpen();
   void TellDurable();
+  void TellLost();
 
   Worker& worker_;
   evidence::Log* const log_;
@@ -90,9 +98,9 @@ class EvidenceWriter {
   bool flush_posted_ = false, retrying_ = false;
   // Written, in the order of the log.
   std::deque<std::shared_ptr<EvidenceTicket>> waiting_;
-  std::deque<OpenIntent> open_;
-  // The number of the first of `open_`.
-  uint64_t first_open_ = 0;
+  // Intents in the log whose outcome is not on the disk.
+  absl::btree_set<uint64_t> open_;
+  int strangers_ = 0;
   std::atomic<uint64_t> open_from_{UINT64_MAX};
   std::atomic<uint64_t> durable_{0};
   std::atomic<bool> broken_{false}, tell_posted_{false}, room_{true};

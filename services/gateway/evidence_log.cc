@@ -8,6 +8,8 @@
 #include "lgsp/evidence/v1/record.pb.h"
 #include "libs/clock/timestamp.h"
 #include "libs/config/config.h"
+#include "libs/evidence/reader.h"
+#include "libs/evidence/tiles.h"
 #include "libs/log/log.h"
 #include "libs/status/status.h"
 #include "services/gateway/limits.h"
@@ -42,6 +44,17 @@ absl::Status CloseOpen(evidence::Log& log, const std::set<std::string>& open, co
   return log.WaitDurable(log.size(), absl::Now() + kRecoveryPatience);
 }
 
+// InfinitePast for what is no record.
+absl::Time TimeOf(absl::string_view entry) {
+  Record record;
+  if (!record.ParseFromArray(entry.data(), static_cast<int>(entry.size()))) {
+    return absl::InfinitePast();
+  }
+  if (record.has_intent()) return ToTime(record.intent().time());
+  if (record.has_outcome()) return ToTime(record.outcome().time());
+  return ToTime(record.progress().time());
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<evidence::Log>> OpenEvidenceLog(const GatewayConfig& config,
@@ -60,10 +73,10 @@ absl::StatusOr<std::unique_ptr<evidence::Log>> OpenEvidenceLog(const GatewayConf
                    config::ReadSecret(config::Resolve(base, config.evidence_key_file())));
   ASSIGN_OR_RETURN(keys::SigningKey key, keys::SigningKey::FromPem(pem));
   std::set<std::string> open;
-  bool readable = true;
+  int64_t unreadable = 0;
   const auto replay = [&](uint64_t, absl::string_view entry) {
     Record record;
-    readable = record.ParseFromArray(entry.data(), static_cast<int>(entry.size())) && readable;
+    if (!record.ParseFromArray(entry.data(), static_cast<int>(entry.size()))) ++unreadable;
     if (record.has_intent()) open.insert(record.intent().exchange_id());
     if (record.has_outcome()) open.erase(record.outcome().exchange_id());
   };
@@ -73,12 +86,27 @@ absl::StatusOr<std::unique_ptr<evidence::Log>> OpenEvidenceLog(const GatewayConf
                                   .key = std::move(key),
                                   .metrics = metrics,
                                   .replay = replay}));
-  if (!readable) {
-    return MakeError(absl::StatusCode::kDataLoss, "EVIDENCE_RECORD_INVALID",
-                     "an entry of the evidence log is no record");
-  }
+  // The log holds; one entry that says nothing must not keep the gateway from starting.
+  if (unreadable > 0)
+    log::Error("entries of the evidence log are no records", {{"entries", unreadable}});
   RETURN_IF_ERROR(CloseOpen(*log, open, clock));
   return log;
+}
+
+absl::StatusOr<uint64_t> ForgetEvidence(evidence::Log& log, const std::string& directory,
+                                        absl::Time before) {
+  evidence::Reader reader(directory, log.verifier());
+  ASSIGN_OR_RETURN(const evidence::SignedCheckpoint latest, reader.Latest());
+  // Records stand in the order of their time but for moments. Of the bundles, the last that begins
+  // before `before` may hold later ones: it stays.
+  uint64_t low = reader.MinimumIndex() / evidence::kTileWidth;
+  uint64_t high = latest.checkpoint.size / evidence::kTileWidth;
+  while (low + 1 < high) {
+    const uint64_t middle = low + (high - low) / 2;
+    ASSIGN_OR_RETURN(const std::string entry, reader.Entry(middle * evidence::kTileWidth));
+    (TimeOf(entry) < before ? low : high) = middle;
+  }
+  return log.Forget(low * evidence::kTileWidth);
 }
 
 bool HasEvidenceRoom(const std::string& directory) {

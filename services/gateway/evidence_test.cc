@@ -9,6 +9,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "lgsp/evidence/v1/record.pb.h"
 #include "libs/evidence/reader.h"
 #include "libs/evidence/verify.h"
@@ -16,6 +18,7 @@
 #include "libs/status/status.h"
 #include "services/gateway/evidence_log.h"
 #include "services/gateway/gateway_fixture_test.h"
+#include "services/gateway/limits.h"
 
 namespace lgsp::gateway {
 namespace {
@@ -200,8 +203,10 @@ TEST_CASE("evidence: with a full disk nothing is sent on; with room again everyt
   GatewayFixture fixture;
   fixture.Start();
   H2Peer& client = fixture.Client();
-  // Under way when it happens: its outcome waits for room.
-  const int32_t open = client.Request(GrpcHead(kUnary), FrameMessage("x"), true);
+  // Under way when it happens: its outcome waits for room, past the deadline if it must.
+  const int32_t open =
+      client.Request(GrpcHead(kUnary, {{"grpc-timeout", "500m"}}), FrameMessage("x"), true);
+  const absl::Time deadline = absl::Now() + absl::Milliseconds(500);
   const Arrival arrival = fixture.NextArrival();
   rlimit before;
   REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
@@ -213,6 +218,7 @@ TEST_CASE("evidence: with a full disk nothing is sent on; with room again everyt
   arrival.peer->Respond(arrival.id, kAnswerHead);
   arrival.peer->End(arrival.id, kOkTrailers);
   fixture.RunUntil([&] { return !client.stream(open).head.empty(); });
+  fixture.RunUntil([&] { return absl::Now() > deadline + absl::Milliseconds(100); });
   const bool waits = !client.stream(open).closed();
   REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
   INFO(status);
@@ -230,6 +236,74 @@ TEST_CASE("evidence: with a full disk nothing is sent on; with room again everyt
   const auto records = Records(fixture);
   CHECK(OutcomeOf(records, first_id).end() == Outcome::ANSWERED);
   CHECK(OutcomeOf(records, last_id).end() == Outcome::ANSWERED);
+}
+
+TEST_CASE("evidence: a path that is no text is kept as text, and the next start reads it") {
+  GatewayFixture fixture;
+  fixture.Start();
+  H2Peer& client = fixture.Client();
+  // In UTF-8 once it is decoded, as the path rule demands; not before.
+  const int32_t id = client.Request(GrpcHead("/a%C3\xA9/b"), FrameMessage(""), true);
+  CHECK_FALSE(fixture.Finish(client, id).ok());
+  const std::string exchange_id(client.stream(id).Field("lgsp-exchange-id"));
+  const auto records = Records(fixture);
+  CHECK(OutcomeOf(records, exchange_id).end() == Outcome::REFUSED);
+  CHECK(records.front().intent().path() == "/a%C3\\xa9/b");
+  CHECK(records.front().intent().caller().system() == fixture.snapshot.systems(0).name());
+}
+
+TEST_CASE("evidence: of callers nobody knows a few refusals are kept, the others counted") {
+  GatewayFixture fixture;
+  fixture.Start();
+  const keys::CertifiedKey stranger = fixture.Certify(-absl::Hours(1), absl::Hours(1));
+  PeerOptions options;
+  options.tls = fixture.ClientTls(&stranger);
+  H2Peer& client = fixture.Client(options);
+  const std::string long_path = "/x/" + std::string(2000, 'y');
+  const int calls = 3 * kMaxStrangerRecords;
+  std::vector<int32_t> ids;
+  for (int i = 0; i < calls; ++i) {
+    ids.push_back(client.Request(GrpcHead(long_path), FrameMessage(""), true));
+    if (ids.size() < 50) continue;
+    for (const int32_t one : ids) {
+      CHECK(ErrorReason(fixture.Finish(client, one)) == "SYSTEM_UNKNOWN");
+    }
+    ids.clear();
+  }
+  const double dropped = fixture.Metric("gateway_evidence_dropped_total");
+  const auto records = Records(fixture);
+  CHECK(records.size() == 2 * (static_cast<size_t>(calls) - static_cast<size_t>(dropped)));
+  CHECK(dropped > 0);
+  CHECK(records.front().intent().path() == long_path.substr(0, kMaxStrangerPath));
+}
+
+TEST_CASE("evidence: what its retention is over is deleted, and the rest verifies") {
+  GatewayFixture fixture;
+  fixture.Start();
+  H2Peer& client = fixture.Client();
+  const std::string directory = fixture.folder.path() + "/evidence";
+  const auto call = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      const int32_t id = client.Request(GrpcHead("/no.such.Service/Method"), "", true);
+      CHECK_FALSE(fixture.Finish(client, id).ok());
+    }
+  };
+  call(300);
+  const absl::Time middle = absl::Now();
+  call(300);
+  fixture.loop.CloseAll();
+  fixture.server.reset();
+  fixture.folder.Write("evidence.key", fixture.evidence_key.ToPem());
+  metrics::Registry metrics;
+  const auto log = OpenEvidenceLog(fixture.config, fixture.folder.path(), &metrics, fixture.clock);
+  REQUIRE(log.ok());
+  CHECK(*ForgetEvidence(**log, directory, absl::InfinitePast()) == 0);
+  CHECK(*ForgetEvidence(**log, directory, middle) == 512);
+  CHECK(*ForgetEvidence(**log, directory, middle) == 512);
+  const auto verified = evidence::Verify(directory, Verifier(fixture), {});
+  CHECK(verified.ok());
+  CHECK(verified.minimum_index == 512);
+  CHECK(verified.entries_checked == 1200 - 512);
 }
 
 TEST_CASE("evidence: production does not start without a log, nor two on one") {

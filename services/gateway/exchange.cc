@@ -16,15 +16,6 @@ namespace {
 
 using lgsp::evidence::v1::Outcome;
 
-// What HTTP/2 counts for a field beside its bytes (RFC 9113, 6.5.2).
-constexpr size_t kFieldOverhead = 32;
-
-// `application/grpc`, with a message format or parameters; not application/grpc-web.
-bool IsGrpc(absl::string_view content_type) {
-  return absl::ConsumePrefix(&content_type, kGrpcType) &&
-         (content_type.empty() || content_type.front() == '+' || content_type.front() == ';');
-}
-
 int GrpcCode(const Headers& fields) {
   int code = static_cast<int>(absl::StatusCode::kUnknown);
   return absl::SimpleAtoi(FieldOf(fields, "grpc-status"), &code) && code >= 0 && code <= 16 ? code
@@ -47,6 +38,7 @@ Exchange::Exchange(Worker* worker, Downstream* downstream, int32_t stream_id)
 Exchange::~Exchange() {
   LeaveUpstream();
   LeaveEvidence();
+  if (waiting_for_quota_) worker_->StopWaitingForQuota(this);
   if (has_deadline_) worker_->deadlines().erase(deadline_);
   DropHead();
   CountBuffered(-static_cast<int64_t>(request_.size() + response_.size()));
@@ -90,87 +82,6 @@ void Exchange::SetDeadline(absl::Duration timeout) {
 
 absl::Duration Exchange::TimeLeft() const {
   return decision_.timeout - absl::FromChrono(worker_->now() - begun_);
-}
-
-void Exchange::AddHeader(absl::string_view name, absl::string_view value) {
-  if (head_done_) return;
-  const size_t size = name.size() + value.size() + kFieldOverhead;
-  if (header_bytes_ + size > kMaxHeaderBytes || head_.fields.size() >= kMaxHeaderFields) {
-    // The rest is dropped; the call is refused when its head is complete.
-    headers_too_large_ = true;
-    return;
-  }
-  header_bytes_ += size;
-  CountBuffered(static_cast<int64_t>(size));
-  if (name == ":method") {
-    head_.method = std::string(value);
-  } else if (name == ":path") {
-    head_.path = std::string(value);
-  } else if (!absl::StartsWith(name, ":")) {
-    head_.fields.push_back({std::string(name), std::string(value)});
-  }
-}
-
-void Exchange::OnRequestHead(bool end_stream) {
-  if (head_done_) return end_stream ? OnRequestEnd() : void();
-  head_done_ = true;
-  request_.ended = end_stream;
-  recorded_ = worker_->evidence().enabled() && !IsLocal(head_.path);
-  if (headers_too_large_) {
-    return Fail(MakeError(absl::StatusCode::kResourceExhausted, "HEADERS_TOO_LARGE",
-                          "the header fields are larger than the gateway takes"));
-  }
-  if (head_.method != "POST" || !IsGrpc(FieldOf(head_.fields, "content-type"))) {
-    return RefuseHttp();
-  }
-  Begin();
-}
-
-void Exchange::RefuseHttp() {
-  // The body of the answer waits for the system's window, like any other.
-  SetDeadline(kDefaultDeadline);
-  const absl::Status path = SplitPath(head_.path).status();
-  if (!path.ok()) {
-    downstream_->AnswerHttp(stream_id_, "400", path);
-  } else if (head_.method != "POST") {
-    downstream_->AnswerHttp(stream_id_, "405",
-                            MakeError(absl::StatusCode::kInvalidArgument, "METHOD_UNSUPPORTED",
-                                      "this listener takes gRPC: POST"));
-  } else {
-    downstream_->AnswerHttp(
-        stream_id_, "415",
-        MakeError(absl::StatusCode::kInvalidArgument, "CONTENT_TYPE_UNSUPPORTED",
-                  "this listener takes gRPC: content-type application/grpc"));
-  }
-  DropHead();
-  Finish(static_cast<int>(absl::StatusCode::kInvalidArgument));
-}
-
-void Exchange::Begin() {
-  policy_ = worker_->policy();
-  if (const auto path = ParseGrpcPath(head_.path); !path.ok()) return Fail(path.status());
-  const SystemEntry* system = downstream_->System(*policy_);
-  if (IsLocal(head_.path) && system != nullptr) return BeginLocally(system);
-  auto decision = Decide(*policy_, system, head_, worker_->clock().SecurityNow());
-  if (!decision.ok()) return Fail(decision.status());
-  BeginRelay(*std::move(decision));
-}
-
-void Exchange::BeginRelay(Decision decision) {
-  decision_ = std::move(decision);
-  Started(const_cast<RouteMetrics*>(&decision_.route->metrics));
-  if (TimeLeft() <= absl::ZeroDuration()) return Fail(DeadlinePassed());
-  if (absl::Status admitted = worker_->Admit(); !admitted.ok()) return Fail(admitted);
-  if (recorded_ && !worker_->evidence().has_room()) {
-    // What is left of the disk is for those under way, not for refusals.
-    recorded_ = false;
-    return Fail(EvidenceUnavailable());
-  }
-  SetDeadline(decision_.timeout);
-  relaying_ = true;
-  if (recorded_) return AddIntent();
-  waiting_for_upstream_ = true;
-  worker_->pool().Open(this);
 }
 
 void Exchange::OnRequestData(absl::string_view data) {
@@ -224,7 +135,7 @@ ssize_t Exchange::ReadRequest(uint8_t* buffer, size_t size, uint32_t* flags) {
 }
 
 bool Exchange::AddResponseHeader(absl::string_view name, absl::string_view value) {
-  incoming_bytes_ += name.size() + value.size() + kFieldOverhead;
+  incoming_bytes_ += name.size() + value.size() + kHeaderFieldOverhead;
   if (incoming_bytes_ > kMaxHeaderBytes) return false;
   // These are ours to say: a service could forge a receipt.
   if (absl::StartsWith(name, auth::kHeaderPrefix)) return true;
@@ -321,7 +232,7 @@ void Exchange::OnUpstreamClosed(uint32_t error_code, bool not_taken) {
 void Exchange::Fail(const absl::Status& status) {
   if (finished_) return;
   worker_->CountRefused(status);
-  if (recorded_ && ticket_ == nullptr) AddIntent();
+  if (recorded_ && ticket_ == nullptr && (recorded_ = MayRecordRefusal())) AddIntent();
   LeaveUpstream();
   // What was taken in and will not be sent counts as consumed: the system may send on.
   downstream_->Consume(stream_id_, request_.size());
@@ -342,25 +253,33 @@ void Exchange::OnDeadline() {
   has_deadline_ = false;
   // The answer is on its way whole: nothing of it waits for the system's window.
   if (end_submitted_) return;
+  // An end that waits for the disk comes, and is the truth: the service may have ended the call in
+  // the last moment.
+  const bool recording = concluded_ && !released_;
   const bool stalled = answered_ && !response_.empty() && downstream_->WindowIsShut(stream_id_);
-  if (finished_ || stalled) {
+  if (!recording && (finished_ || stalled)) {
     // What is left of the answer, trailers too, would wait behind bytes that nobody takes.
     LeaveUpstream();
+    if (ticket_ != nullptr && !concluded_) {
+      AddOutcome(Outcome::FAILED, static_cast<int>(absl::StatusCode::kDeadlineExceeded),
+                 ErrorReason(DeadlinePassed()));
+    }
     Finish(static_cast<int>(absl::StatusCode::kDeadlineExceeded));
     return downstream_->Reset(stream_id_, NGHTTP2_CANCEL);
   }
   Fail(DeadlinePassed());
   if (end_submitted_) return;
-  // Trailers wait behind bytes that were about to leave; not for ever.
+  // Trailers wait for the disk, and behind bytes that were about to leave; not for ever.
   SetDeadline(absl::FromChrono(worker_->now() - begun_) + kTrailerGrace);
 }
 
-void Exchange::OnPolicy(const Policy& policy, const SystemEntry* system) {
+void Exchange::OnPolicy(const Policy& policy) {
   if (finished_ || !relaying_) return;
   // A call goes on under the agreement under which it began, or not at all.
-  bool allowed = system != nullptr;
+  const Identity identity{SystemUnder(policy, downstream_->peer(), token_), token_};
+  bool allowed = identity.system != nullptr;
   if (allowed && local_ == nullptr) {
-    const auto decision = Decide(policy, system, head_, worker_->clock().SecurityNow());
+    const auto decision = Decide(policy, identity, head_, worker_->clock().SecurityNow());
     allowed = decision.ok() && decision->caller.agreement() == decision_.caller.agreement();
   }
   if (!allowed) Fail(AgreementWithdrawn());

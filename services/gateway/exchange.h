@@ -46,6 +46,8 @@ class Exchange {
   void OnUpstreamClosed(uint32_t error_code, bool not_taken);
   // The connection that the call waited for did not come about.
   void OnConnectFailed();
+  // What the quota has left is known now.
+  void OnQuota();
   // The intent is in the log's file, or could not be written: then the call is refused.
   void OnIntentWritten(const absl::Status& written);
   // The outcome is durable: the end of the answer may leave. Or it never will be.
@@ -57,7 +59,7 @@ class Exchange {
   void Fail(const absl::Status& status);
   void OnDeadline();
   // Another policy is in force: a call that it does not allow ends.
-  void OnPolicy(const Policy& policy, const SystemEntry* system);
+  void OnPolicy(const Policy& policy);
 
   const Decision& decision() const { return decision_; }
   // Header fields for the service, made when the stream to it is opened.
@@ -71,6 +73,9 @@ class Exchange {
   void Begin();
   void BeginLocally(const SystemEntry* system);
   void BeginRelay(Decision decision);
+  // Takes one call of the agreement's quota, or waits for that, then Go.
+  void TakeQuota();
+  void Go();
   void RefuseHttp();
   void LeaveUpstream();
   // The head is of no more use: a refused call must not keep it until its answer has left.
@@ -86,6 +91,8 @@ class Exchange {
   void Conclude(lgsp::evidence::v1::Outcome::End end, int grpc_code, absl::string_view reason);
   void Release();
   void LeaveEvidence();
+  // A refusal is recorded while there is room for it, on the disk and here.
+  bool MayRecordRefusal();
   // Count the call, once each.
   void Started(RouteMetrics* metrics);
   void Finish(int grpc_code);
@@ -108,10 +115,12 @@ class Exchange {
   RouteMetrics* metrics_ = nullptr;
   std::unique_ptr<LocalCall> local_;
   std::shared_ptr<const Policy> policy_;
+  TokenCache::Token token_;
 
   Upstream* upstream_ = nullptr;
   int32_t upstream_id_ = 0;
-  bool waiting_for_upstream_ = false, retried_ = false, request_taken_ = false;
+  bool waiting_for_quota_ = false, waiting_for_upstream_ = false, retried_ = false,
+       request_taken_ = false;
   PrefixScanner scanner_;
   Body request_, response_;
   Headers answer_head_, trailers_, incoming_;
@@ -129,8 +138,8 @@ class Exchange {
   Digest request_digest_, response_digest_;
   std::shared_ptr<EvidenceTicket> ticket_;
   // `recorded_`: evidence is kept of it; `forwarded_`: the service may have begun it; `concluded_`:
-  // its outcome is with the log.
-  bool recorded_ = false, forwarded_ = false, concluded_ = false;
+  // its outcome is with the log; `released_`: nothing of its end waits for the log any more.
+  bool recorded_ = false, forwarded_ = false, concluded_ = false, released_ = false;
   // The last frame of the answer is with the connection.
   bool end_submitted_ = false;
   std::multimap<SteadyTime, Exchange*>::iterator deadline_;

@@ -1,11 +1,12 @@
 // What an exchange gives to the evidence log, and how its answer waits for it (evidence.h).
+#include <algorithm>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
 #include "services/gateway/downstream.h"
 #include "services/gateway/exchange.h"
-#include "services/gateway/path_rule.h"
 #include "services/gateway/relay_errors.h"
 #include "services/gateway/worker.h"
 
@@ -25,7 +26,29 @@ std::string HeadSha256(const RequestHead& head) {
   return hash.Finish();
 }
 
+// nghttp2 lets every byte above 0x7F through; a record is text.
+std::string PrintablePath(absl::string_view path, size_t limit) {
+  path = path.substr(0, limit);
+  const bool printable = std::all_of(path.begin(), path.end(),
+                                     [](char c) { return c >= 0x21 && c <= 0x7E && c != '\\'; });
+  return printable ? std::string(path) : absl::CHexEscape(path);
+}
+
 }  // namespace
+
+bool Exchange::MayRecordRefusal() {
+  if (decision_.caller.system().empty()) {
+    // As the connection has it, when the call did not get as far as that.
+    const SystemEntry* system =
+        policy_ == nullptr ? nullptr : SystemOf(*policy_, downstream_->peer());
+    if (system != nullptr) decision_.caller.set_system(system->system->name());
+  }
+  EvidenceWriter& evidence = worker_->evidence();
+  const bool may = evidence.has_room() && worker_->Admit().ok() &&
+                   (!decision_.caller.system().empty() || evidence.TakeStranger());
+  if (!may) worker_->metrics().evidence_dropped.Add();
+  return may;
+}
 
 void Exchange::AddIntent() {
   Intent intent;
@@ -33,12 +56,8 @@ void Exchange::AddIntent() {
   *intent.mutable_time() = ToTimestamp(worker_->clock().SecurityNow());
   *intent.mutable_caller() = decision_.caller;
   intent.mutable_caller()->clear_agencies();
-  if (decision_.route == nullptr && policy_ != nullptr) {
-    const SystemEntry* system = downstream_->System(*policy_);
-    if (system != nullptr) intent.mutable_caller()->set_system(system->system->name());
-  }
-  const std::string path = head_.path.substr(0, kMaxEvidencePath);
-  intent.set_path(ParseGrpcPath(path).ok() ? path : absl::CHexEscape(path));
+  const bool known = !decision_.caller.system().empty();
+  intent.set_path(PrintablePath(head_.path, known ? kMaxEvidencePath : kMaxStrangerPath));
   intent.set_traceparent(decision_.traceparent);
   intent.set_head_sha256(HeadSha256(head_));
   ticket_ = worker_->evidence().AddIntent(this, intent);
@@ -97,7 +116,10 @@ void Exchange::OnOutcomeDurable(const absl::Status& durable) {
   Release();
 }
 
-void Exchange::Release() { return answered_ ? EndResponse() : SubmitResponse(true); }
+void Exchange::Release() {
+  released_ = true;
+  return answered_ ? EndResponse() : SubmitResponse(true);
+}
 
 void Exchange::Sweep(SteadyTime now) {
   const bool under_way = recorded_ && forwarded_ && !finished_;

@@ -11,7 +11,7 @@ void Exchange::BeginLocally(const SystemEntry* system) {
   if (!timeout.ok()) return Fail(timeout.status());
   decision_.timeout = *timeout;
   if (absl::Status admitted = worker_->Admit(); !admitted.ok()) return Fail(admitted);
-  local_ = MakeLocalCall(head_.path, policy_, system, !worker_->draining());
+  local_ = MakeLocalCall(head_.path, policy_, system, worker_->serving());
   if (local_ == nullptr) {
     return Fail(MakeError(absl::StatusCode::kUnimplemented, "METHOD_UNKNOWN", "no such method"));
   }

@@ -22,6 +22,9 @@ GatewayMetrics::GatewayMetrics(metrics::Registry* registry)
       shed_connections(
           registry->GetCounter("gateway_shed_connections_total",
                                "Connections closed because the gateway held too many bytes.")),
+      evidence_dropped(
+          registry->GetCounter("gateway_evidence_dropped_total",
+                               "Calls that ended without a record in the evidence log.")),
       registry_(registry) {
   other = ForRoute("other", "other");
 }

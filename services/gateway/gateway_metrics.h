@@ -36,6 +36,7 @@ class GatewayMetrics {
   metrics::Counter policy_refused;
   // Connections closed because too many bytes were held.
   metrics::Counter shed_connections;
+  metrics::Counter evidence_dropped;
 
  private:
   metrics::Registry* const registry_;

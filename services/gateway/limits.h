@@ -18,6 +18,7 @@ inline constexpr size_t kReadBufferBytes = 64 << 10;
 inline constexpr size_t kWriteBufferBytes = 128 << 10;
 // Names and values of one header block, as counted by HTTP/2 (32 per field).
 inline constexpr size_t kMaxHeaderBytes = 32 << 10;
+inline constexpr size_t kHeaderFieldOverhead = 32;
 inline constexpr size_t kMaxHeaderFields = 100;
 // Streams a client may reset at once, and per second after that: generous, short deadlines reset
 // honestly.
@@ -77,14 +78,33 @@ inline constexpr int kDefaultDrainSeconds = 20;
 
 // Records that are written to the evidence log at once.
 inline constexpr size_t kMaxEvidenceBatch = 1000;
-// Of a path that a record keeps.
+inline constexpr size_t kMaxEvidenceBatchBytes = 1 << 20;
+// Of a path that a record keeps; of that of a caller nobody knows.
 inline constexpr size_t kMaxEvidencePath = 1024;
+inline constexpr size_t kMaxStrangerPath = 128;
+// Refused calls of such callers that a worker records in a second; the others are counted only.
+inline constexpr int kMaxStrangerRecords = 100;
 // When outcomes could not be written, the next try.
 inline constexpr absl::Duration kEvidenceRetry = absl::Milliseconds(100);
 // How often a call that lasts is noted.
 inline constexpr absl::Duration kEvidenceProgress = absl::Minutes(5);
 // With less room on its disk than this, new calls are refused: what is under way needs it to end.
 inline constexpr uint64_t kEvidenceReserve = 64 << 20;
+// How often it is looked for records whose retention is over.
+inline constexpr absl::Duration kRetentionInterval = absl::Hours(1);
+
+// Access tokens that a worker remembers as verified, and bad ones that a connection may show in a
+// second.
+inline constexpr size_t kMaxTokensPerWorker = 16'384;
+inline constexpr int kMaxBadTokens = 20;
+// Keys of one issuer of tokens.
+inline constexpr int kMaxIssuerKeys = 4;
+
+// Buckets that one trip to Redis leases from; the least time between two trips; and, without a
+// need, how often Redis is looked at.
+inline constexpr size_t kMaxQuotasPerTrip = 1000;
+inline constexpr absl::Duration kQuotaTripSpacing = absl::Milliseconds(2);
+inline constexpr absl::Duration kQuotaProbe = absl::Seconds(1);
 
 // How often files (policy, certificates) are looked at.
 inline constexpr absl::Duration kFileInterval = absl::Seconds(1);

@@ -6,6 +6,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "libs/auth/access_token.h"
 #include "libs/auth/auth.h"
 #include "libs/keys/digest.h"
 #include "libs/status/status.h"
@@ -27,6 +29,11 @@ constexpr absl::string_view kDropped[] = {"connection",          "keep-alive", "
 absl::Status Denied(absl::string_view reason, absl::string_view message,
                     ErrorMetadata metadata = {}) {
   return MakeError(absl::StatusCode::kPermissionDenied, reason, message, metadata);
+}
+
+absl::Status NotRepresented(const lgsp::auth::v1::Caller& caller) {
+  return Denied("AGENCY_NOT_REPRESENTED", "the system does not act for the officer's unit",
+                {{"agency", caller.officer().unit()}});
 }
 
 absl::Status CheckReserved(const Headers& fields) {
@@ -83,19 +90,42 @@ absl::Status ReadDossier(const RequestHead& head, const lgsp::registry::v1::Agre
   return absl::OkStatus();
 }
 
-absl::Status ReadOfficer(const RequestHead& head, const lgsp::registry::v1::Agreement& agreement,
+// The officer or citizen that a token proves; false when it names none.
+bool ReadToken(const lgsp::auth::v1::AccessToken& token, lgsp::auth::v1::Caller& caller) {
+  if (token.sub() == token.client_id()) return false;
+  caller.set_acr(token.acr());
+  absl::string_view id = token.sub();
+  if (!absl::ConsumePrefix(&id, auth::kOfficerSubject)) {
+    caller.set_person(token.sub());
+    return true;
+  }
+  caller.mutable_officer()->set_id(std::string(id));
+  caller.mutable_officer()->set_unit(token.unit());
+  *caller.mutable_officer()->mutable_roles() = token.roles();
+  return true;
+}
+
+absl::Status ReadOfficer(const RequestHead& head, const TokenCache::Token& token,
+                         const lgsp::registry::v1::Agreement& agreement,
                          lgsp::auth::v1::Caller& caller) {
   const absl::string_view header = FieldOf(head.fields, auth::kOfficerHeader);
+  if (token != nullptr && ReadToken(*token, caller)) {
+    if (!header.empty()) {
+      return MakeFieldError("OFFICER_INVALID", auth::kOfficerHeader,
+                            "may not come beside a token that names the person");
+    }
+    if (!caller.has_officer() || auth::ActsFor(caller, caller.officer().unit())) {
+      return absl::OkStatus();
+    }
+    return NotRepresented(caller);
+  }
   if (header.empty()) return absl::OkStatus();
   if (!agreement.officer_assertion()) {
     return Denied("OFFICER_NOT_ALLOWED", "the agreement does not let the system name an officer",
                   {{"agreement", agreement.name()}});
   }
   ASSIGN_OR_RETURN(*caller.mutable_officer(), auth::ParseOfficer(header));
-  if (!auth::ActsFor(caller, caller.officer().unit())) {
-    return Denied("AGENCY_NOT_REPRESENTED", "the system does not act for the officer's unit",
-                  {{"agency", caller.officer().unit()}});
-  }
+  if (!auth::ActsFor(caller, caller.officer().unit())) return NotRepresented(caller);
   caller.mutable_officer()->set_asserted(true);
   return absl::OkStatus();
 }
@@ -131,12 +161,9 @@ absl::StatusOr<absl::Duration> TimeoutOf(const RequestHead& head) {
   return std::min(timeout, kMaxDeadline);
 }
 
-absl::StatusOr<Decision> Decide(const Policy& policy, const SystemEntry* system,
+absl::StatusOr<Decision> Decide(const Policy& policy, const Identity& identity,
                                 const RequestHead& head, absl::Time now) {
-  if (system == nullptr) {
-    return MakeError(absl::StatusCode::kUnauthenticated, "SYSTEM_UNKNOWN",
-                     "the key of the certificate is not registered for any system");
-  }
+  const SystemEntry* system = identity.system;
   RETURN_IF_ERROR(CheckReserved(head.fields));
   // One answer for what does not exist and what is not allowed: existence is not told.
   ASSIGN_OR_RETURN(const Grant* grant, FindGrant(system, head.path, now));
@@ -144,6 +171,7 @@ absl::StatusOr<Decision> Decide(const Policy& policy, const SystemEntry* system,
   const auto& agreement = *grant->agreement;
   Decision decision;
   decision.route = route;
+  decision.grant = grant;
   decision.caller.set_aud(route->service);
   decision.caller.set_system(system->system->name());
   decision.caller.set_participant(system->system->participant());
@@ -151,7 +179,7 @@ absl::StatusOr<Decision> Decide(const Policy& policy, const SystemEntry* system,
   decision.caller.set_agreement(agreement.name());
   RETURN_IF_ERROR(ReadPurpose(head, agreement, decision.caller));
   RETURN_IF_ERROR(ReadDossier(head, agreement, decision.caller));
-  RETURN_IF_ERROR(ReadOfficer(head, agreement, decision.caller));
+  RETURN_IF_ERROR(ReadOfficer(head, identity.token, agreement, decision.caller));
   ASSIGN_OR_RETURN(decision.timeout, TimeoutOf(head));
   const absl::string_view traceparent = FieldOf(head.fields, "traceparent");
   decision.traceparent = IsTraceparent(traceparent) ? std::string(traceparent) : NewTraceparent();

@@ -1,11 +1,12 @@
 // The pipeline of one call, in order: identify -> authorise -> admit -> route -> relay -> minimise
 // -> evidence.
 //
-// identify:  the connection knows its system by its key (downstream.cc); Decide reads the
-// platform's headers. authorise: Decide finds the agreement. admit:     the worker's and
-// connection's limits (worker.h), message sizes (exchange.cc). Quotas come here. route:     the
-// upstream pool of the worker (upstream.h). relay:     exchange.cc. minimise, evidence: between
-// exchange and downstream, when they come: they see the answer before its trailers leave.
+// identify:  identify.h, by the connection's key and the access token. authorise: Decide reads the
+// platform's headers and finds the agreement. admit:     the worker's and
+// connection's limits (worker.h), message sizes (exchange.cc). The quota of the agreement
+// (quota.h). route:     the upstream pool of the worker (upstream.h). relay:     exchange.cc.
+// minimise, evidence: between exchange and downstream, when they come: they see the answer before
+// its trailers leave.
 #pragma once
 
 #include <memory>
@@ -16,6 +17,7 @@
 #include "absl/time/time.h"
 #include "lgsp/auth/v1/caller.pb.h"
 #include "services/gateway/grpc_wire.h"
+#include "services/gateway/identify.h"
 #include "services/gateway/policy.h"
 
 namespace lgsp::gateway {
@@ -30,6 +32,7 @@ struct RequestHead {
 // What is allowed, and what goes to the service.
 struct Decision {
   const Route* route = nullptr;
+  const Grant* grant = nullptr;
   // All but iss, iat and exp.
   lgsp::auth::v1::Caller caller;
   // From now on.
@@ -37,9 +40,8 @@ struct Decision {
   std::string traceparent;
 };
 
-// PURE. The errors are documented for callers in README.md. `system` is nullptr for a key that is
-// not registered.
-absl::StatusOr<Decision> Decide(const Policy& policy, const SystemEntry* system,
+// PURE. The errors are documented for callers in README.md.
+absl::StatusOr<Decision> Decide(const Policy& policy, const Identity& identity,
                                 const RequestHead& head, absl::Time now);
 
 // PURE. Deadline of a call: `grpc-timeout`, bounded; the default when there is none.

@@ -21,7 +21,12 @@ class Pipeline {
 
   absl::StatusOr<Decision> Ask(const Headers& fields, const std::string& path = kUnary,
                                absl::string_view key = "alpha") const {
-    return Decide(*policy_, policy_->FindSystem(key), {"POST", path, fields}, now_);
+    Peer peer;
+    peer.spki_sha256 = std::string(key);
+    TokenCache tokens;
+    const auto identity = Identify(*policy_, peer, fields, tokens, now_);
+    if (!identity.ok()) return identity.status();
+    return Decide(*policy_, *identity, {"POST", path, fields}, now_);
   }
   // Status and reason, `INVALID_ARGUMENT PURPOSE_REQUIRED`; empty when the call is allowed.
   std::string Refusal(const Headers& fields, const std::string& path = kUnary,

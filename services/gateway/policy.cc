@@ -5,6 +5,7 @@
 #include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
 #include "services/gateway/endpoint.h"
+#include "services/gateway/limits.h"
 
 namespace lgsp::gateway {
 namespace {
@@ -40,6 +41,10 @@ absl::Status CheckUpstream(const lgsp::registry::v1::Upstream& upstream,
       (allowed == Policy::Upstreams::kNotLocal && (address.is_loopback() || link_local))) {
     return Invalid(upstream.address(), "this address cannot be an upstream");
   }
+  if (upstream.tls_identity().empty() &&
+      (allowed == Policy::Upstreams::kNotLocal || !address.is_loopback())) {
+    return Invalid(upstream.address(), "an upstream without tls_identity must be on loopback");
+  }
   return absl::OkStatus();
 }
 
@@ -66,12 +71,15 @@ absl::StatusOr<const Grant*> FindGrant(const SystemEntry* system, absl::string_v
 
 absl::StatusOr<std::shared_ptr<const Policy>> Policy::Compile(const PolicySnapshot& snapshot,
                                                               Upstreams upstreams,
-                                                              GatewayMetrics* metrics) {
+                                                              GatewayMetrics* metrics,
+                                                              QuotaTable* quotas) {
   auto policy = std::make_shared<Policy>();
   policy->snapshot_ = snapshot;
   RETURN_IF_ERROR(policy->LoadDescriptors());
   RETURN_IF_ERROR(policy->LoadRoutes(upstreams, metrics));
   RETURN_IF_ERROR(policy->LoadGrants());
+  RETURN_IF_ERROR(policy->LoadTokenIssuers());
+  if (quotas != nullptr) policy->LoadQuotas(*quotas);
   return std::shared_ptr<const Policy>(std::move(policy));
 }
 
@@ -122,7 +130,10 @@ absl::Status Policy::LoadGrants() {
     if (system == systems_.end() || !registered) {
       return Invalid(agreement.name(), "names an unknown system or service");
     }
-    Grant grant{&agreement, absl::InfinitePast(), absl::InfiniteFuture()};
+    if (agreement.has_quota() && !Quota::IsValid(agreement.quota())) {
+      return Invalid(agreement.name(), "has a quota that is none");
+    }
+    Grant grant{&agreement, absl::InfinitePast(), absl::InfiniteFuture(), nullptr};
     if (agreement.has_valid_from()) grant.valid_from = ToTime(agreement.valid_from());
     if (agreement.has_valid_until()) grant.valid_until = ToTime(agreement.valid_until());
     const bool every = agreement.methods_size() == 1 && agreement.methods(0) == kEveryMethod;
@@ -139,6 +150,36 @@ absl::Status Policy::LoadGrants() {
         return Invalid(agreement.name(), absl::StrCat("names an unknown method ", method));
       }
     }
+  }
+  return absl::OkStatus();
+}
+
+void Policy::LoadQuotas(QuotaTable& quotas) {
+  for (auto& [name, system] : systems_) {
+    for (auto& [path, grants] : system.grants) {
+      for (Grant& grant : grants) {
+        if (!grant.agreement->has_quota()) continue;
+        grant.quota = quotas.Find(grant.agreement->name(), grant.agreement->quota());
+      }
+    }
+  }
+}
+
+absl::Status Policy::LoadTokenIssuers() {
+  for (const auto& issuer : snapshot_.token_issuers()) {
+    if (issuer.issuer().empty() || issuer.audience().empty() || issuer.public_keys().empty() ||
+        issuer.public_keys_size() > kMaxIssuerKeys) {
+      return Invalid(issuer.issuer(), "is not an issuer with an audience and one to four keys");
+    }
+    auth::TokenIssuer& out = token_issuers_.emplace_back();
+    out.issuer = issuer.issuer();
+    out.audience = issuer.audience();
+    for (const std::string& raw : issuer.public_keys()) {
+      auto key = keys::VerifyKey::FromBytes(raw);
+      if (!key.ok()) return Invalid(issuer.issuer(), "has a key that is not Ed25519");
+      out.keys.push_back(*std::move(key));
+    }
+    absl::StrAppend(&issuers_id_, issuer.SerializeAsString(), "\n");
   }
   return absl::OkStatus();
 }

@@ -11,7 +11,9 @@
 #include "absl/time/time.h"
 #include "google/protobuf/descriptor.h"
 #include "lgsp/registry/v1/policy.pb.h"
+#include "libs/auth/access_token.h"
 #include "services/gateway/gateway_metrics.h"
+#include "services/gateway/quota.h"
 
 namespace lgsp::gateway {
 
@@ -28,6 +30,8 @@ struct Grant {
   const lgsp::registry::v1::Agreement* agreement = nullptr;
   absl::Time valid_from;
   absl::Time valid_until;
+  // The agreement's, shared by all its methods; nullptr: none.
+  std::shared_ptr<Quota> quota;
 };
 
 // A system that may call.
@@ -50,15 +54,20 @@ class Policy {
 
   // INVALID_ARGUMENT POLICY_INVALID: descriptors that do not fit together, an agreement with an
   // unknown system, service or method, one key for two systems, the address of an upstream that is
-  // not `<ip>:<port>` or not allowed.
+  // not `<ip>:<port>` or not allowed, a quota that is none. `quotas`: where those of the agreements
+  // are counted; nullptr: they are not.
   static absl::StatusOr<std::shared_ptr<const Policy>> Compile(
       const lgsp::registry::v1::PolicySnapshot& snapshot, Upstreams upstreams,
-      GatewayMetrics* metrics);
+      GatewayMetrics* metrics, QuotaTable* quotas = nullptr);
 
   // nullptr when unknown.
   const SystemEntry* FindSystem(absl::string_view spki_sha256) const;
   const SystemEntry* FindSystemByName(absl::string_view name) const;
   const Route* FindRoute(absl::string_view path) const;
+
+  const std::vector<auth::TokenIssuer>& token_issuers() const { return token_issuers_; }
+  // Equal for policies that believe the same tokens.
+  const std::string& issuers_id() const { return issuers_id_; }
 
   uint64_t epoch() const { return snapshot_.epoch(); }
   uint64_t version() const { return snapshot_.version(); }
@@ -69,12 +78,17 @@ class Policy {
   absl::Status LoadDescriptors();
   absl::Status LoadRoutes(Upstreams upstreams, GatewayMetrics* metrics);
   absl::Status LoadGrants();
+  // Last: the quotas of the policy in force change with it.
+  void LoadQuotas(QuotaTable& quotas);
+  absl::Status LoadTokenIssuers();
 
   lgsp::registry::v1::PolicySnapshot snapshot_;
   std::unique_ptr<google::protobuf::DescriptorPool> pool_;
   absl::flat_hash_map<std::string, Route> routes_;         // by path
   absl::flat_hash_map<std::string, SystemEntry> systems_;  // by name
   absl::flat_hash_map<std::string, std::string> by_key_;   // SPKI digest -> name
+  std::vector<auth::TokenIssuer> token_issuers_;
+  std::string issuers_id_;
 };
 
 }  // namespace lgsp::gateway

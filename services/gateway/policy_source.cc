@@ -30,13 +30,14 @@ std::string FileStamp(const std::string& path) {
 }
 
 absl::StatusOr<PolicySource> PolicySource::Make(const GatewayConfig& config, absl::string_view base,
-                                                GatewayMetrics* metrics) {
+                                                GatewayMetrics* metrics, QuotaTable* quotas) {
   PolicySource source;
   source.file_ = config::Resolve(base, config.policy_file());
   source.state_file_ = config::Resolve(base, config.policy_state_file());
   source.upstreams_ = config.profile() == GatewayConfig::DEVELOPMENT ? Policy::Upstreams::kAnywhere
                                                                      : Policy::Upstreams::kNotLocal;
   source.metrics_ = metrics;
+  source.quotas_ = quotas;
   if (config.policy_key_files().empty() || config.policy_key_files_size() > kMaxPinnedKeys) {
     return Refused("POLICY_KEYS_INVALID", "one or two policy_key_files must be pinned");
   }
@@ -98,7 +99,7 @@ absl::StatusOr<std::shared_ptr<const Policy>> PolicySource::Load() {
                                 last.first, ".", last.second, ", which was in force"));
   }
   ASSIGN_OR_RETURN(std::shared_ptr<const Policy> policy,
-                   Policy::Compile(snapshot, upstreams_, metrics_));
+                   Policy::Compile(snapshot, upstreams_, metrics_, quotas_));
   Remember(version);
   return policy;
 }

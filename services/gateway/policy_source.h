@@ -22,7 +22,7 @@ class PolicySource {
  public:
   // At most two pinned keys. FAILED_PRECONDITION POLICY_KEYS_INVALID.
   static absl::StatusOr<PolicySource> Make(const GatewayConfig& config, absl::string_view base,
-                                           GatewayMetrics* metrics);
+                                           GatewayMetrics* metrics, QuotaTable* quotas = nullptr);
 
   // The policy on disk. FAILED_PRECONDITION POLICY_UNSIGNED (no pinned key signed it), POLICY_OLDER
   // (than one taken before, also before a restart), POLICY_STATE_INVALID (what was taken before the
@@ -48,6 +48,7 @@ class PolicySource {
   std::optional<Version> taken_;
   std::vector<keys::VerifyKey> keys_;
   GatewayMetrics* metrics_ = nullptr;
+  QuotaTable* quotas_ = nullptr;
 };
 
 // What tells that a file has changed: time, size and inode; empty when there is no file.

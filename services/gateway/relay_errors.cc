@@ -2,6 +2,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "absl/strings/str_cat.h"
 #include "libs/status/status.h"
 #include "services/gateway/limits.h"
 
@@ -10,6 +11,15 @@ namespace lgsp::gateway {
 absl::Status AgreementWithdrawn() {
   return MakeError(absl::StatusCode::kPermissionDenied, "AGREEMENT_WITHDRAWN",
                    "the agreement of the call is no longer in force");
+}
+
+absl::Status QuotaExceeded(const lgsp::registry::v1::Agreement& agreement, absl::Duration after) {
+  return WithQuotaFailure(
+      WithRetryDelay(
+          MakeError(absl::StatusCode::kResourceExhausted, "QUOTA_EXCEEDED",
+                    "the agreement allows no more calls now", {{"agreement", agreement.name()}}),
+          after),
+      agreement.name(), absl::StrCat(agreement.quota().calls(), " calls in every period"));
 }
 
 absl::Status UpstreamUnreachable() {

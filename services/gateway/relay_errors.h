@@ -4,6 +4,8 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "lgsp/registry/v1/catalog.pb.h"
 
 namespace lgsp::gateway {
 
@@ -11,6 +13,8 @@ namespace lgsp::gateway {
 absl::Status DeadlinePassed();
 // PERMISSION_DENIED AGREEMENT_WITHDRAWN: by a newer policy, while the call was under way.
 absl::Status AgreementWithdrawn();
+// RESOURCE_EXHAUSTED QUOTA_EXCEEDED, with QuotaFailure and RetryInfo.
+absl::Status QuotaExceeded(const lgsp::registry::v1::Agreement& agreement, absl::Duration after);
 // UNAVAILABLE UPSTREAM_UNREACHABLE: there is no connection; the call was not sent.
 absl::Status UpstreamUnreachable();
 // RESOURCE_EXHAUSTED UPSTREAM_OVERLOADED: too many calls wait for a connection.

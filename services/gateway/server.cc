@@ -12,18 +12,18 @@
 #include "services/gateway/endpoint.h"
 #include "services/gateway/evidence_log.h"
 #include "services/gateway/policy_source.h"
+#include "services/gateway/quota.h"
 #include "services/gateway/worker.h"
 
 namespace lgsp::gateway {
 namespace {
 
 absl::Status CheckH2c(const GatewayConfig& config, const boost::asio::ip::tcp::endpoint& endpoint) {
-  if (config.profile() == GatewayConfig::DEVELOPMENT && endpoint.address().is_loopback() &&
-      !config.h2c_system().empty()) {
+  if (config.profile() == GatewayConfig::DEVELOPMENT && endpoint.address().is_loopback()) {
     return absl::OkStatus();
   }
   return MakeError(absl::StatusCode::kFailedPrecondition, "H2C_NOT_ALLOWED",
-                   "h2c_listen needs profile DEVELOPMENT, a loopback address and h2c_system");
+                   "h2c_listen needs profile DEVELOPMENT and a loopback address");
 }
 
 }  // namespace
@@ -36,10 +36,12 @@ struct Server::Impl {
   std::unique_ptr<keys::SigningKey> caller_key;
   std::unique_ptr<PolicySource> policy_source;
   std::vector<std::unique_ptr<Worker>> workers;
-  // Gone before the workers, whom it tells what is durable.
+  // Gone before the workers, whom they tell what is durable, and what quotas have left.
   std::unique_ptr<evidence::Log> evidence;
+  std::unique_ptr<QuotaTable> quotas;
   int port = 0, h2c_port = 0;
   std::string tls_stamp;
+  absl::Time forget_at = absl::InfinitePast();
   absl::Mutex mutex;
   bool stop ABSL_GUARDED_BY(mutex) = false;
   std::thread watcher;
@@ -49,11 +51,28 @@ struct Server::Impl {
     return FileStamp(File(config.certificate_file())) + FileStamp(File(config.private_key_file())) +
            FileStamp(File(config.authority_file()));
   }
+  absl::Status OpenQuotas(metrics::Registry* registry);
   absl::Status LoadTls();
   absl::Status Listen();
   void Watch();
   void WatchEvidence();
+  void ForgetOldEvidence();
 };
+
+absl::Status Server::Impl::OpenQuotas(metrics::Registry* registry) {
+  std::unique_ptr<redis::Client> client;
+  if (!config.redis_address().empty()) {
+    redis::Options options;
+    options.address = config.redis_address();
+    if (!config.redis_password_file().empty()) {
+      ASSIGN_OR_RETURN(options.password, config::ReadSecret(File(config.redis_password_file())));
+    }
+    RETURN_IF_ERROR(redis::CheckAddress(options.address));
+    client = std::make_unique<redis::Client>(std::move(options), clock);
+  }
+  quotas = std::make_unique<QuotaTable>(std::move(client), registry);
+  return absl::OkStatus();
+}
 
 absl::Status Server::Impl::LoadTls() {
   tls_stamp = TlsStamp();
@@ -99,6 +118,15 @@ void Server::Impl::WatchEvidence() {
   evidence->SetReplayFrom(open_from);
 }
 
+void Server::Impl::ForgetOldEvidence() {
+  const absl::Time now = clock->SecurityNow();
+  if (evidence == nullptr || config.evidence_retention_days() <= 0 || now < forget_at) return;
+  forget_at = now + kRetentionInterval;
+  const auto gone = ForgetEvidence(*evidence, File(config.evidence_directory()),
+                                   now - absl::Hours(24) * config.evidence_retention_days());
+  if (!gone.ok()) log::Error("old evidence could not be deleted", {{"status", gone.status()}});
+}
+
 void Server::Impl::Watch() {
   for (;;) {
     {
@@ -107,6 +135,7 @@ void Server::Impl::Watch() {
       if (stop) return;
     }
     WatchEvidence();
+    ForgetOldEvidence();
     auto policy = policy_source->LoadIfChanged();
     if (!policy.ok()) {
       log::Error("policy refused, the last good one stays", {{"status", policy.status()}});
@@ -141,7 +170,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const GatewayConfig& confi
                    config::ReadSecret(impl->File(config.caller_key_file())));
   ASSIGN_OR_RETURN(keys::SigningKey key, keys::SigningKey::FromPem(key_pem));
   impl->caller_key = std::make_unique<keys::SigningKey>(std::move(key));
-  ASSIGN_OR_RETURN(PolicySource source, PolicySource::Make(config, base, impl->metrics.get()));
+  RETURN_IF_ERROR(impl->OpenQuotas(registry));
+  ASSIGN_OR_RETURN(PolicySource source,
+                   PolicySource::Make(config, base, impl->metrics.get(), impl->quotas.get()));
   impl->policy_source = std::make_unique<PolicySource>(std::move(source));
   ASSIGN_OR_RETURN(const std::shared_ptr<const Policy> policy, impl->policy_source->Load());
 
@@ -166,6 +197,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const GatewayConfig& confi
   for (const auto& worker : impl->workers) worker->SetPolicy(policy);
   RETURN_IF_ERROR(impl->LoadTls());
   for (const auto& worker : impl->workers) worker->Start();
+  impl->quotas->Start([raw = impl.get()] {
+    for (const auto& worker : raw->workers) worker->OnQuotaTrip();
+  });
   impl->watcher = std::thread([raw = impl.get()] { raw->Watch(); });
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
@@ -181,6 +215,8 @@ void Server::Drain() {
       impl_->config.drain_seconds() > 0 ? impl_->config.drain_seconds() : kDefaultDrainSeconds;
   for (const auto& worker : impl_->workers) worker->Drain(absl::Seconds(seconds));
   for (const auto& worker : impl_->workers) worker->Join();
+  // Nothing is open any more: the next start need not read the log again.
+  impl_->WatchEvidence();
 }
 
 }  // namespace lgsp::gateway

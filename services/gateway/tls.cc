@@ -101,6 +101,19 @@ std::string PeerSpkiSha256(SSL* ssl) {
   return digest;
 }
 
+std::string PeerCertificateSha256(SSL* ssl) {
+  const X509* certificate = SSL_get0_peer_certificate(ssl);
+  std::string digest(EVP_MAX_MD_SIZE, '\0');
+  unsigned int size = 0;
+  if (certificate == nullptr ||
+      X509_digest(certificate, EVP_sha256(), reinterpret_cast<unsigned char*>(digest.data()),
+                  &size) != 1) {
+    return "";
+  }
+  digest.resize(size);
+  return digest;
+}
+
 absl::Time PeerNotAfter(SSL* ssl) {
   const X509* certificate = SSL_get0_peer_certificate(ssl);
   std::tm end = {};

@@ -26,6 +26,8 @@ absl::StatusOr<TlsContext> MakeClientTls(absl::string_view certificate_file,
 
 // SHA-256 of the SubjectPublicKeyInfo of the peer's certificate; empty without one.
 std::string PeerSpkiSha256(SSL* ssl);
+// SHA-256 of the peer's certificate (DER); empty without one.
+std::string PeerCertificateSha256(SSL* ssl);
 // Until when the peer's certificate is valid; InfinitePast without one.
 absl::Time PeerNotAfter(SSL* ssl);
 // True when the peer's certificate carries the URI name `identity`.

@@ -27,7 +27,7 @@ void Upstream::Connect() {
 }
 
 void Upstream::OnReady() {
-  if (!PeerHasUri(ssl(), group_->tls_identity)) {
+  if (ssl() != nullptr && !PeerHasUri(ssl(), group_->tls_identity)) {
     ready_ = false;
     return Close();
   }
@@ -173,8 +173,8 @@ void UpstreamPool::ConnectIfNeeded(UpstreamGroup* group) {
     if (connection->TakesCalls()) ++taking_calls;
   }
   if (group->waiting.empty() || taking_calls >= kMaxConnectionsPerUpstream) return;
-  auto upstream =
-      std::make_shared<Upstream>(worker_, TcpSocket(worker_->io()), worker_->client_tls(), group);
+  const TlsContext tls = group->tls_identity.empty() ? nullptr : worker_->client_tls();
+  auto upstream = std::make_shared<Upstream>(worker_, TcpSocket(worker_->io()), tls, group);
   group->connections.push_back(upstream);
   worker_->Remember(upstream);
   upstream->Connect();

@@ -131,6 +131,18 @@ void Worker::Forget(H2Connection* connection) {
   connections_.erase(it);
 }
 
+void Worker::OnQuotaTrip() {
+  Post([this] {
+    // Who must wait again does so for the next trip.
+    quota_told_.swap(quota_waiting_);
+    while (!quota_told_.empty()) {
+      Exchange* const exchange = *quota_told_.begin();
+      quota_told_.erase(quota_told_.begin());
+      exchange->OnQuota();
+    }
+  });
+}
+
 void Worker::AddDirty(std::shared_ptr<H2Connection> connection) {
   dirty_.push_back(std::move(connection));
   if (flush_posted_) return;
@@ -232,6 +244,7 @@ void Worker::Sweep() {
   sweep_timer_.expires_after(kSweepInterval);
   sweep_timer_.async_wait([this](const error_code& error) {
     if (error) return;
+    evidence_.OnSecond();
     for (const auto& connection : Connections()) connection->Sweep(now());
     Sweep();
   });

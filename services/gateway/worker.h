@@ -19,6 +19,7 @@
 #include "services/gateway/gateway_metrics.h"
 #include "services/gateway/h2_connection.h"
 #include "services/gateway/policy.h"
+#include "services/gateway/token_cache.h"
 #include "services/gateway/upstream.h"
 
 namespace lgsp::gateway {
@@ -58,9 +59,12 @@ class Worker {
   const std::shared_ptr<const Policy>& policy() const { return policy_; }
   const TlsContext& client_tls() const { return client_tls_; }
   CallerCache& callers() { return callers_; }
+  TokenCache& tokens() { return tokens_; }
   EvidenceWriter& evidence() { return evidence_; }
   UpstreamPool& pool() { return pool_; }
   bool draining() const { return draining_; }
+  // What health says.
+  bool serving() const { return !draining_ && !evidence_.broken(); }
   // All that is left is being closed: nothing new may begin.
   bool closing() const { return closing_; }
 
@@ -69,6 +73,15 @@ class Worker {
   void AddDirty(std::shared_ptr<H2Connection> connection);
   void Remember(const std::shared_ptr<H2Connection>& connection);
   void Forget(H2Connection* connection);
+
+  // Calls that wait to know what their quota has left; all are told after each trip to Redis.
+  void WaitForQuota(Exchange* exchange) { quota_waiting_.insert(exchange); }
+  void StopWaitingForQuota(Exchange* exchange) {
+    quota_waiting_.erase(exchange);
+    quota_told_.erase(exchange);
+  }
+  // From any thread.
+  void OnQuotaTrip();
 
   // Room for one more call: RESOURCE_EXHAUSTED GATEWAY_OVERLOADED.
   absl::Status Admit() const;
@@ -104,6 +117,7 @@ class Worker {
   const Clock* const clock_;
   GatewayMetrics* const metrics_;
   CallerCache callers_;
+  TokenCache tokens_;
   EvidenceWriter evidence_;
   UpstreamPool pool_;
   std::shared_ptr<const Policy> policy_;
@@ -113,6 +127,7 @@ class Worker {
   std::vector<std::shared_ptr<H2Connection>> dirty_;
   bool flush_posted_ = false, shed_posted_ = false, draining_ = false, closing_ = false;
   size_t exchanges_ = 0;
+  absl::flat_hash_set<Exchange*> quota_waiting_, quota_told_;
   int64_t buffered_bytes_ = 0;
   std::multimap<SteadyTime, Exchange*> deadlines_;
   boost::asio::steady_timer deadline_timer_{io_}, sweep_timer_{io_}, drain_timer_{io_};

@@ -230,7 +230,8 @@ TEST_CASE("every service can read its configuration, and no field is forgotten")
   const Case cases[] = {
       {"gateway",
        "lgsp.gateway.GatewayConfig",
-       {"h2c_listen", "h2c_system", "workers", "drain_seconds", "evidence_progress_seconds"}},
+       {"h2c_listen", "h2c_system", "workers", "drain_seconds", "evidence_progress_seconds",
+        "evidence_retention_days", "redis_address", "redis_password_file"}},
       {"dossiers", "lgsp.dossiers.DossiersConfig", {"rpc.threads", "kafka", "documents.scanner"}},
       {"insights", "lgsp.insights.InsightsConfig", {"rpc.threads", "kafka"}},
       {"national", "lgsp.national.NationalConfig", {"rpc.threads", "signing.authority_file"}}};

@@ -30,7 +30,7 @@ constexpr uint64_t kShownAtOnce = 1024;
 struct EvidenceOptions {
   std::string folder, key, exchange_id;
   std::vector<std::string> anchors;
-  uint64_t from = 0, limit = UINT64_MAX;
+  uint64_t from = 0, limit = UINT64_MAX, forgotten_before = 0;
 };
 
 // Where the log is, and by what its checkpoints are judged.
@@ -72,14 +72,18 @@ absl::Status ForEachRecord(const LogFiles& files, uint64_t from, uint64_t limit,
   evidence::Reader reader(files.directory, files.key);
   ASSIGN_OR_RETURN(const evidence::SignedCheckpoint latest, reader.Latest());
   const uint64_t size = latest.checkpoint.size;
+  from = std::max(from, reader.MinimumIndex());
   const uint64_t end = limit < size - std::min(from, size) ? from + limit : size;
   for (uint64_t index = from; index < end;) {
     ASSIGN_OR_RETURN(const std::vector<std::string> entries,
                      reader.Entries(index, std::min(kShownAtOnce, end - index)));
     for (const std::string& entry : entries) {
       Record record;
-      record.ParseFromString(entry);
-      RETURN_IF_ERROR(use(index, record));
+      if (record.ParseFromString(entry)) {
+        RETURN_IF_ERROR(use(index, record));
+      } else {
+        std::cerr << "entry " << index << " is no record\n";
+      }
       ++index;
     }
   }
@@ -127,17 +131,25 @@ absl::StatusOr<bool> Verify(const EvidenceOptions& options, bool json) {
     std::cout << absl::StreamFormat("%s %s entry %d: %s\n", evidence::FindingName(finding.kind),
                                     finding.file, finding.index, finding.what);
   }
+  // The log's own word for it is not signed.
+  const bool gone = verified.minimum_index > options.forgotten_before;
+  if (gone) {
+    std::cout << absl::StreamFormat(
+        "FORGOTTEN minimum-index entry %d: the content before it is deleted; if that is known, say "
+        "--forgotten-before %d\n",
+        verified.minimum_index, verified.minimum_index);
+  }
   if (json) {
     std::cout << absl::StreamFormat(
         "{\"ok\":%s,\"size\":%d,\"entries_checked\":%d,\"anchors\":%d,\"findings\":%d}\n",
-        verified.ok() ? "true" : "false", verified.checkpoint.size, verified.entries_checked,
-        verified.anchors, verified.findings.size());
+        verified.ok() && !gone ? "true" : "false", verified.checkpoint.size,
+        verified.entries_checked, verified.anchors, verified.findings.size());
   } else {
     std::cout << absl::StreamFormat("%s: %d entries, %d hashed again: %s\n",
                                     verified.checkpoint.origin, verified.checkpoint.size,
                                     verified.entries_checked, verified.Summary());
   }
-  return verified.ok();
+  return verified.ok() && !gone;
 }
 
 CLI::App* Add(CLI::App* group, const std::shared_ptr<EvidenceOptions>& options, const char* name,
@@ -158,6 +170,8 @@ void AddEvidence(CLI::App& app, Session& session) {
   CLI::App* verify = Add(group, options, "verify", "checks the whole log, offline; 1 if anything");
   verify->add_option("--anchors", options->anchors,
                      "checkpoints that others have kept: what was cut off or forged shows by them");
+  verify->add_option("--forgotten-before", options->forgotten_before,
+                     "content before this entry may be gone: its retention is over");
   verify->callback([options, &session] {
     const auto ok = Verify(*options, session.json);
     session.exit_code = !ok.ok() ? ReportError(ok.status()) : *ok ? kExitOk : kExitFailure;

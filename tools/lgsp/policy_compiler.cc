@@ -36,6 +36,9 @@ using registry::v1::SignedSnapshot;
 // Epoch, version.
 using Version = std::pair<uint64_t, uint64_t>;
 constexpr uint64_t kFirstEpoch = 1;
+// Of the access tokens that the identity service of this platform issues.
+constexpr char kTokenIssuer[] = "https://lgsp.camau.gov.vn/oauth2";
+constexpr char kTokenAudience[] = "lgsp.camau.gov.vn";
 
 absl::Status LoadDescriptors(absl::string_view path, DescriptorPool& pool) {
   ASSIGN_OR_RETURN(const std::string bytes, config::ReadFile(path));
@@ -89,6 +92,17 @@ absl::Status AddSystem(const DataFolder& folder, const MergedCatalog& merged,
   return absl::OkStatus();
 }
 
+// The platform's own identity service, by the key that it will sign with.
+absl::Status AddTokenIssuer(const DataFolder& folder, PolicySnapshot& policy) {
+  ASSIGN_OR_RETURN(const std::string pem, config::ReadFile(folder.PublicKey("token")));
+  ASSIGN_OR_RETURN(const keys::VerifyKey key, keys::VerifyKey::FromPem(pem));
+  auto& issuer = *policy.add_token_issuers();
+  issuer.set_issuer(kTokenIssuer);
+  issuer.set_audience(kTokenAudience);
+  issuer.add_public_keys(key.Bytes());
+  return absl::OkStatus();
+}
+
 // The policy without version and time. The order of its entries is the order of the catalogue.
 absl::StatusOr<PolicySnapshot> Join(const DataFolder& folder, const MergedCatalog& merged,
                                     const DescriptorPool& pool, absl::Time now) {
@@ -113,6 +127,7 @@ absl::StatusOr<PolicySnapshot> Join(const DataFolder& folder, const MergedCatalo
     *policy.add_agreements() = agreement;
   }
   policy.set_descriptors(DescriptorsOf(merged.catalog, pool));
+  RETURN_IF_ERROR(AddTokenIssuer(folder, policy));
   return policy;
 }
 
@@ -138,6 +153,14 @@ PolicyDiff DiffPolicies(const PolicySnapshot& before, const PolicySnapshot& afte
   DiffEntries(before.systems(), after.systems(), diff);
   DiffEntries(before.services(), after.services(), diff);
   DiffEntries(before.agreements(), after.agreements(), diff);
+  const auto issuers_of = [](const PolicySnapshot& policy) {
+    PolicySnapshot issuers;
+    *issuers.mutable_token_issuers() = policy.token_issuers();
+    return issuers;
+  };
+  if (!MessageDifferencer::Equals(issuers_of(before), issuers_of(after))) {
+    (before.token_issuers().empty() ? diff.added : diff.changed).push_back("token issuers");
+  }
   if (before.descriptors() != after.descriptors()) {
     (before.descriptors().empty() ? diff.added : diff.changed).push_back("descriptors");
   }

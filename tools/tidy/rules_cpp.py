@@ -63,9 +63,9 @@ def within(*folders):
 PRIVATE_INCLUDES = (
     (r"grpcpp/|grpc/(?!.*\.pb\.h$)|.*\.grpc\.pb\.h$", speaks_grpc,
      "gRPC is for libs/rpc, libs/events, *_service, *_client, main.cc, tests"),
-    (r"openssl/", within("libs/keys", "libs/http", "libs/rpc", "libs/evidence", "services/gateway"),
+    (r"openssl/", within("libs/keys", "libs/http", "libs/rpc", "libs/evidence", "services/gateway", "tools/bench"),
      "OpenSSL is for libs/keys, libs/http, libs/rpc, libs/evidence, services/gateway: use libs/keys"),
-    (r"(boost|nghttp2)/", within("services/gateway", "tests"),
+    (r"(boost|nghttp2)/", within("services/gateway", "tools/bench", "tests"),
      "the relay and its libraries are private to services/gateway"),
     (r"catch2/", lambda file: file.is_test or file.within("libs/testing"), "Catch2 is for tests"),
     (r"(.*/)?(sqlite3|libpq-fe)\.h$", within("libs/sql"), "use libs/sql"),

@@ -1,0 +1,129 @@
+// How a call begins: its head, who makes it, whether it may, and what it costs of a quota.
+#include "absl/strings/match.h"
+#include "absl/strings/strip.h"
+#include "libs/status/status.h"
+#include "services/gateway/downstream.h"
+#include "services/gateway/exchange.h"
+#include "services/gateway/path_rule.h"
+#include "services/gateway/relay_errors.h"
+#include "services/gateway/upstream.h"
+#include "services/gateway/worker.h"
+
+namespace lgsp::gateway {
+namespace {
+
+// `application/grpc`, with a message format or parameters; not application/grpc-web.
+bool IsGrpc(absl::string_view content_type) {
+  return absl::ConsumePrefix(&content_type, kGrpcType) &&
+         (content_type.empty() || content_type.front() == '+' || content_type.front() == ';');
+}
+
+}  // namespace
+
+void Exchange::AddHeader(absl::string_view name, absl::string_view value) {
+  if (head_done_) return;
+  const size_t size = name.size() + value.size() + kHeaderFieldOverhead;
+  if (header_bytes_ + size > kMaxHeaderBytes || head_.fields.size() >= kMaxHeaderFields) {
+    // The rest is dropped; the call is refused when its head is complete.
+    headers_too_large_ = true;
+    return;
+  }
+  header_bytes_ += size;
+  CountBuffered(static_cast<int64_t>(size));
+  if (name == ":method") {
+    head_.method = std::string(value);
+  } else if (name == ":path") {
+    head_.path = std::string(value);
+  } else if (!absl::StartsWith(name, ":")) {
+    head_.fields.push_back({std::string(name), std::string(value)});
+  }
+}
+
+void Exchange::OnRequestHead(bool end_stream) {
+  if (head_done_) return end_stream ? OnRequestEnd() : void();
+  head_done_ = true;
+  request_.ended = end_stream;
+  recorded_ = worker_->evidence().enabled() && !IsLocal(head_.path);
+  if (headers_too_large_) {
+    return Fail(MakeError(absl::StatusCode::kResourceExhausted, "HEADERS_TOO_LARGE",
+                          "the header fields are larger than the gateway takes"));
+  }
+  if (head_.method != "POST" || !IsGrpc(FieldOf(head_.fields, "content-type"))) {
+    return RefuseHttp();
+  }
+  Begin();
+}
+
+void Exchange::RefuseHttp() {
+  // The body of the answer waits for the system's window, like any other.
+  SetDeadline(kDefaultDeadline);
+  const absl::Status path = SplitPath(head_.path).status();
+  if (!path.ok()) {
+    downstream_->AnswerHttp(stream_id_, "400", path);
+  } else if (head_.method != "POST") {
+    downstream_->AnswerHttp(stream_id_, "405",
+                            MakeError(absl::StatusCode::kInvalidArgument, "METHOD_UNSUPPORTED",
+                                      "this listener takes gRPC: POST"));
+  } else {
+    downstream_->AnswerHttp(
+        stream_id_, "415",
+        MakeError(absl::StatusCode::kInvalidArgument, "CONTENT_TYPE_UNSUPPORTED",
+                  "this listener takes gRPC: content-type application/grpc"));
+  }
+  DropHead();
+  Finish(static_cast<int>(absl::StatusCode::kInvalidArgument));
+}
+
+void Exchange::Begin() {
+  policy_ = worker_->policy();
+  if (const auto path = ParseGrpcPath(head_.path); !path.ok()) return Fail(path.status());
+  const absl::Time now = worker_->clock().SecurityNow();
+  const auto identity =
+      Identify(*policy_, downstream_->peer(), head_.fields, worker_->tokens(), now);
+  if (!identity.ok()) return Fail(identity.status());
+  token_ = identity->token;
+  decision_.caller.set_system(identity->system->system->name());
+  if (IsLocal(head_.path)) return BeginLocally(identity->system);
+  auto decision = Decide(*policy_, *identity, head_, now);
+  if (!decision.ok()) return Fail(decision.status());
+  BeginRelay(*std::move(decision));
+}
+
+void Exchange::BeginRelay(Decision decision) {
+  decision_ = std::move(decision);
+  Started(const_cast<RouteMetrics*>(&decision_.route->metrics));
+  if (TimeLeft() <= absl::ZeroDuration()) return Fail(DeadlinePassed());
+  if (absl::Status admitted = worker_->Admit(); !admitted.ok()) return Fail(admitted);
+  if (recorded_ && !worker_->evidence().has_room()) return Fail(EvidenceUnavailable());
+  SetDeadline(decision_.timeout);
+  relaying_ = true;
+  TakeQuota();
+}
+
+void Exchange::TakeQuota() {
+  Quota* const quota = decision_.grant->quota.get();
+  if (quota == nullptr) return Go();
+  const Quota::Take take = quota->TakeOne(worker_->now().time_since_epoch().count());
+  switch (take.answer) {
+    case Quota::Answer::kTaken:
+      return Go();
+    case Quota::Answer::kRefused:
+      return Fail(QuotaExceeded(*decision_.grant->agreement, take.retry_after));
+    case Quota::Answer::kAsked:
+      waiting_for_quota_ = true;
+      worker_->WaitForQuota(this);
+  }
+}
+
+void Exchange::OnQuota() {
+  waiting_for_quota_ = false;
+  if (!finished_) TakeQuota();
+}
+
+void Exchange::Go() {
+  if (recorded_) return AddIntent();
+  waiting_for_upstream_ = true;
+  worker_->pool().Open(this);
+}
+
+}  // namespace lgsp::gateway
