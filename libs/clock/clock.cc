@@ -59,15 +59,6 @@ void Refill(RandomBlock& block) {
   block.used = 0;
 }
 
-uint64_t RandomWord() {
-  RandomBlock& block = random_block;
-  if (block.used == block.bytes.size()) Refill(block);
-  uint64_t word = 0;
-  memcpy(&word, block.bytes.data() + block.used, sizeof(word));
-  block.used += sizeof(word);
-  return word;
-}
-
 // 48 bits of milliseconds and 12 bits of fraction, which only ever grow in this process (RFC 9562,
 // 6.2 method 3).
 uint64_t NextStamp(int64_t nanos) {
@@ -83,6 +74,15 @@ uint64_t NextStamp(int64_t nanos) {
 }
 
 }  // namespace
+
+uint64_t RandomWord() {
+  RandomBlock& block = random_block;
+  if (block.used == block.bytes.size()) Refill(block);
+  uint64_t word = 0;
+  memcpy(&word, block.bytes.data() + block.used, sizeof(word));
+  block.used += sizeof(word);
+  return word;
+}
 
 std::string NewUuid(const Clock& clock) {
   const uint64_t stamp = NextStamp(absl::ToUnixNanos(clock.CivilNow()));

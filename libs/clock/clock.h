@@ -49,6 +49,9 @@ absl::CivilDay VietnamDay(absl::Time time);
 // `YYYY-MM-DD`.
 std::string FormatDay(absl::CivilDay day);
 
+// 64 random bits, for ids: taken from the system a block at a time. Not for keys.
+uint64_t RandomWord();
+
 // A UUID of version 7 (RFC 9562) in lower case: sorts by time of making, within one process
 // strictly.
 std::string NewUuid(const Clock& clock);

@@ -96,11 +96,19 @@ AtomicWriter::AtomicWriter(std::string directory, absl::string_view prefix)
     : directory_(std::move(directory)),
       prefix_(absl::StrCat(directory_, "/", kJournalFolder, "/", kTemporaryPrefix, prefix)) {}
 
-absl::Status AtomicWriter::WriteTemporary(const std::string& path, absl::string_view content) {
+absl::Status AtomicWriter::WriteTemporary(const std::string& path, absl::string_view content,
+                                          bool sync) {
   const Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
   if (!fd.ok()) return WriteError(errno, path);
   RETURN_IF_ERROR(WriteAt(fd.get(), content, 0, path));
-  return fdatasync(fd.get()) == 0 ? absl::OkStatus() : WriteError(errno, path);
+  if (!sync || fdatasync(fd.get()) == 0) return absl::OkStatus();
+  return WriteError(errno, path);
+}
+
+absl::Status AtomicWriter::SyncTogether() const {
+  const Fd fd(open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.ok() || syncfs(fd.get()) != 0) return WriteError(errno, directory_);
+  return absl::OkStatus();
 }
 
 absl::Status AtomicWriter::PrepareFolder(const std::string& folder,
@@ -116,6 +124,8 @@ absl::Status AtomicWriter::Write(const std::vector<Item>& items) {
   std::set<std::string> touched;
   std::vector<std::pair<std::string, std::string>> renames;
   absl::Status status;
+  // A sync for each of a hundred files costs more than one for all that the disk was given.
+  const bool together = items.size() > kMaxSyncedAlone;
   for (const Item& item : items) {
     const std::string path = absl::StrCat(directory_, "/", item.path);
     status = PrepareFolder(config::FolderOf(path), &touched);
@@ -124,9 +134,10 @@ absl::Status AtomicWriter::Write(const std::vector<Item>& items) {
       if (*there == item.content) continue;
     }
     renames.emplace_back(absl::StrCat(prefix_, renames.size()), path);
-    status = WriteTemporary(renames.back().first, item.content);
+    status = WriteTemporary(renames.back().first, item.content, !together);
     if (!status.ok()) break;
   }
+  if (status.ok() && together) status = SyncTogether();
   for (const auto& [from, to] : renames) {
     if (status.ok() && rename(from.c_str(), to.c_str()) != 0) status = WriteError(errno, to);
     if (!status.ok()) unlink(from.c_str());

@@ -64,7 +64,9 @@ class AtomicWriter {
   absl::Status Write(const std::vector<Item>& items);
 
  private:
-  absl::Status WriteTemporary(const std::string& path, absl::string_view content);
+  absl::Status WriteTemporary(const std::string& path, absl::string_view content, bool sync);
+  // Everything of the file system: the log has one of its own where there is much to sync.
+  absl::Status SyncTogether() const;
   absl::Status PrepareFolder(const std::string& folder, std::set<std::string>* touched);
 
   const std::string directory_;

@@ -20,6 +20,8 @@ inline constexpr uint64_t kMaxUnsyncedBytes = 64 << 20;
 inline constexpr uint64_t kMaxBacklogBytes = 256 << 20;
 // As much makes the signer write full tiles before its second is over.
 inline constexpr uint64_t kTileBatchBytes = 4 << 20;
+// Files that are synced one by one; more are synced with all that the disk has.
+inline constexpr size_t kMaxSyncedAlone = 8;
 // How often a checkpoint is signed at most, and a failed publication tried again.
 inline constexpr absl::Duration kCheckpointInterval = absl::Seconds(1);
 

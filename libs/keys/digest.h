@@ -1,7 +1,6 @@
 // Hashes, random bytes and the text forms of bytes.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -13,19 +12,18 @@ namespace lgsp::keys {
 std::string Sha256(absl::string_view data);
 std::string HmacSha256(absl::string_view key, absl::string_view data);
 
-// The hash of what comes in pieces.
+// The hash of what comes in pieces. Holds its state in itself: two are made for every exchange.
 class Sha256Stream {
  public:
   Sha256Stream();
-  ~Sha256Stream();
 
   void Update(absl::string_view data);
   // 32 raw bytes; call once, last.
   std::string Finish();
 
  private:
-  struct Impl;
-  const std::unique_ptr<Impl> impl_;
+  // SHA256_CTX
+  alignas(8) unsigned char state_[112];
 };
 
 // Aborts the process when the system has no randomness: there is no safe way on.

@@ -6,17 +6,23 @@
 
 namespace lgsp::gateway {
 
-absl::StatusOr<std::string> CallerCache::Token(const lgsp::auth::v1::Caller& caller) {
+absl::StatusOr<std::shared_ptr<const KnownCaller>> CallerCache::Find(
+    absl::string_view key, absl::FunctionRef<absl::StatusOr<lgsp::auth::v1::Caller>()> make) {
   const absl::Time now = clock_->SecurityNow();
-  std::string key = caller.SerializeAsString();
-  const auto it = tokens_.find(key);
-  if (it != tokens_.end() && now < it->second.renew) return it->second.token;
-  ASSIGN_OR_RETURN(std::string token, auth::SignCaller(caller, *key_, *clock_));
+  const auto it = callers_.find(key);
+  if (it != callers_.end() && now < it->second->renew) return it->second;
+  auto made = std::make_shared<KnownCaller>();
+  ASSIGN_OR_RETURN(made->caller, make());
+  ASSIGN_OR_RETURN(made->token, auth::SignCaller(made->caller, *key_, *clock_));
+  made->renew = now + auth::kCallerLifetime - kCallerRenewal;
+  lgsp::auth::v1::Caller kept = made->caller;
+  kept.clear_agencies();
+  made->evidence = kept.SerializeAsString();
   // When it is full, all are made anew as they are asked for: rare, and simpler than an order of
   // age.
-  if (tokens_.size() >= kMaxCallerTokens) tokens_.clear();
-  tokens_[std::move(key)] = {token, now + auth::kCallerLifetime - kCallerRenewal};
-  return token;
+  if (callers_.size() >= kMaxKnownCallers) callers_.clear();
+  callers_[key] = made;
+  return made;
 }
 
 }  // namespace lgsp::gateway

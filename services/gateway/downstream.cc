@@ -81,7 +81,7 @@ ssize_t Downstream::ReadBody(int32_t stream_id, uint8_t* buffer, size_t size, ui
 
 void Downstream::SubmitResponse(int32_t stream_id, const Headers& head, bool end_stream) {
   if (!open()) return;
-  const std::vector<nghttp2_nv> fields = ToNv(head);
+  const auto fields = ToNv(head);
   const nghttp2_data_provider body = BodyProvider();
   nghttp2_submit_response(session_, stream_id, fields.data(), fields.size(),
                           end_stream ? nullptr : &body);
@@ -89,7 +89,7 @@ void Downstream::SubmitResponse(int32_t stream_id, const Headers& head, bool end
 }
 
 void Downstream::SubmitTrailers(int32_t stream_id, const Headers& trailers) {
-  const std::vector<nghttp2_nv> fields = ToNv(trailers);
+  const auto fields = ToNv(trailers);
   nghttp2_submit_trailer(session_, stream_id, fields.data(), fields.size());
   FlushSoon();
 }
@@ -104,8 +104,7 @@ void Downstream::AnswerHttp(int32_t stream_id, absl::string_view http_status,
   if (!converted.ok()) json = "{}";
   worker_->CountRefused(status);
   http_bodies_[stream_id].Append(json);
-  SubmitResponse(stream_id,
-                 {{":status", std::string(http_status)}, {"content-type", "application/json"}},
+  SubmitResponse(stream_id, {{":status", http_status}, {"content-type", "application/json"}},
                  false);
 }
 

@@ -13,23 +13,18 @@
 
 namespace lgsp::gateway {
 
-std::shared_ptr<EvidenceTicket> EvidenceWriter::AddIntent(
-    Exchange* exchange, const lgsp::evidence::v1::Intent& intent) {
+std::shared_ptr<EvidenceTicket> EvidenceWriter::AddIntent(Exchange* exchange, std::string intent) {
   auto ticket = std::make_shared<EvidenceTicket>();
   ticket->exchange = exchange;
-  lgsp::evidence::v1::Record record;
-  *record.mutable_intent() = intent;
-  record.SerializeToString(&ticket->intent);
+  ticket->intent = std::move(intent);
   intents_.push_back(ticket);
   FlushSoon();
   return ticket;
 }
 
 void EvidenceWriter::AddOutcome(const std::shared_ptr<EvidenceTicket>& ticket,
-                                const lgsp::evidence::v1::Outcome& outcome) {
-  lgsp::evidence::v1::Record record;
-  *record.mutable_outcome() = outcome;
-  record.SerializeToString(&ticket->outcome);
+                                std::string outcome) {
+  ticket->outcome = std::move(outcome);
   if (!ticket->intent_written) {
     intents_.erase(std::remove(intents_.begin(), intents_.end(), ticket), intents_.end());
   }
@@ -37,10 +32,8 @@ void EvidenceWriter::AddOutcome(const std::shared_ptr<EvidenceTicket>& ticket,
   FlushSoon();
 }
 
-void EvidenceWriter::AddProgress(const lgsp::evidence::v1::Progress& progress) {
-  lgsp::evidence::v1::Record record;
-  *record.mutable_progress() = progress;
-  progress_.push_back(record.SerializeAsString());
+void EvidenceWriter::AddProgress(std::string progress) {
+  progress_.push_back(std::move(progress));
   FlushSoon();
 }
 

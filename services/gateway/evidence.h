@@ -53,16 +53,15 @@ class EvidenceWriter {
   void OnSecond() { strangers_ = 0; }
   const std::string& origin() const { return log_->verifier().name(); }
 
+  // Records as bytes (evidence_records.h).
   // At the end of this turn Exchange::OnIntentWritten is called.
-  std::shared_ptr<EvidenceTicket> AddIntent(Exchange* exchange,
-                                            const lgsp::evidence::v1::Intent& intent);
+  std::shared_ptr<EvidenceTicket> AddIntent(Exchange* exchange, std::string intent);
   // Once it is durable Exchange::OnOutcomeDurable is called. An intent that is not written yet goes
   // along: the call was refused.
-  void AddOutcome(const std::shared_ptr<EvidenceTicket>& ticket,
-                  const lgsp::evidence::v1::Outcome& outcome);
+  void AddOutcome(const std::shared_ptr<EvidenceTicket>& ticket, std::string outcome);
 
   // Nobody waits for it, and it may be lost with the process.
-  void AddProgress(const lgsp::evidence::v1::Progress& progress);
+  void AddProgress(std::string progress);
 
   // From the committer's thread: how much of the log is durable, or that nothing more will be.
   void OnDurable(const absl::StatusOr<uint64_t>& durable);

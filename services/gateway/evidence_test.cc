@@ -89,7 +89,7 @@ TEST_CASE("evidence: a call is kept with who, what and the hashes of both bodies
   CHECK(arrival.stream().Field("lgsp-exchange-id") == exchange_id);
   REQUIRE(stream.trailers.size() == 2);
   CHECK(stream.trailers[1].name == "lgsp-receipt");
-  const std::string receipt = stream.trailers[1].value;
+  const std::string receipt(stream.trailers[1].value);
 
   const auto records = Records(fixture);
   const Outcome outcome = OutcomeOf(records, exchange_id);

@@ -101,16 +101,8 @@ void Exchange::OnRequestEnd() {
   if (upstream_ != nullptr) upstream_->Resume(upstream_id_);
 }
 
-absl::StatusOr<Headers> Exchange::UpstreamHead() {
-  ASSIGN_OR_RETURN(const std::string token, worker_->callers().Token(decision_.caller));
-  Headers head = {{":method", "POST"},
-                  {":scheme", "https"},
-                  {":path", head_.path},
-                  {":authority", decision_.route->service}};
-  Headers fields = ForwardedFields(head_, decision_, TimeLeft(), token, exchange_id_);
-  head.insert(head.end(), std::make_move_iterator(fields.begin()),
-              std::make_move_iterator(fields.end()));
-  return head;
+Headers Exchange::UpstreamHead() {
+  return ForwardedHead(head_, decision_, TimeLeft(), caller_->token, exchange_id_);
 }
 
 void Exchange::OnUpstreamStarted(Upstream* upstream, int32_t stream_id) {
@@ -139,7 +131,7 @@ bool Exchange::AddResponseHeader(absl::string_view name, absl::string_view value
   if (incoming_bytes_ > kMaxHeaderBytes) return false;
   // These are ours to say: a service could forge a receipt.
   if (absl::StartsWith(name, auth::kHeaderPrefix)) return true;
-  incoming_.push_back({std::string(name), std::string(value)});
+  incoming_.Add(name, value);
   return true;
 }
 
@@ -243,7 +235,7 @@ void Exchange::Fail(const absl::Status& status) {
     trailers_ = StatusFields(status);
   } else {
     answer_head_ = {{":status", "200"}, {"content-type", kGrpcType}};
-    for (Header& field : StatusFields(status)) answer_head_.push_back(std::move(field));
+    answer_head_.Append(StatusFields(status));
   }
   Conclude(forwarded_ ? Outcome::FAILED : Outcome::REFUSED, static_cast<int>(status.code()),
            ErrorReason(status));
@@ -280,7 +272,8 @@ void Exchange::OnPolicy(const Policy& policy) {
   bool allowed = identity.system != nullptr;
   if (allowed && local_ == nullptr) {
     const auto decision = Decide(policy, identity, head_, worker_->clock().SecurityNow());
-    allowed = decision.ok() && decision->caller.agreement() == decision_.caller.agreement();
+    allowed = decision.ok() && CallerOf(*decision, identity, head_).ok() &&
+              decision->grant->agreement->name() == decision_.grant->agreement->name();
   }
   if (!allowed) Fail(AgreementWithdrawn());
 }

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "libs/keys/digest.h"
 #include "services/gateway/body.h"
+#include "services/gateway/caller_cache.h"
 #include "services/gateway/evidence.h"
 #include "services/gateway/h2_connection.h"
 #include "services/gateway/local_call.h"
@@ -62,8 +63,9 @@ class Exchange {
   void OnPolicy(const Policy& policy);
 
   const Decision& decision() const { return decision_; }
+  const std::shared_ptr<const KnownCaller>& caller() const { return caller_; }
   // Header fields for the service, made when the stream to it is opened.
-  absl::StatusOr<Headers> UpstreamHead();
+  Headers UpstreamHead();
   bool request_ended_at_once() const {
     return request_.ended && request_.empty() && !request_taken_;
   }
@@ -115,7 +117,9 @@ class Exchange {
   RouteMetrics* metrics_ = nullptr;
   std::unique_ptr<LocalCall> local_;
   std::shared_ptr<const Policy> policy_;
+  const SystemEntry* system_ = nullptr;  // of policy_
   TokenCache::Token token_;
+  std::shared_ptr<const KnownCaller> caller_;
 
   Upstream* upstream_ = nullptr;
   int32_t upstream_id_ = 0;

@@ -35,7 +35,8 @@ void Exchange::AddHeader(absl::string_view name, absl::string_view value) {
   } else if (name == ":path") {
     head_.path = std::string(value);
   } else if (!absl::StartsWith(name, ":")) {
-    head_.fields.push_back({std::string(name), std::string(value)});
+    if (head_.fields.empty()) head_.fields.Reserve(kUsualHeaderBytes);
+    head_.fields.Add(name, value);
   }
 }
 
@@ -76,16 +77,23 @@ void Exchange::RefuseHttp() {
 
 void Exchange::Begin() {
   policy_ = worker_->policy();
-  if (const auto path = ParseGrpcPath(head_.path); !path.ok()) return Fail(path.status());
+  // A path that is registered, byte for byte, needs no judging.
+  if (policy_->FindRoute(head_.path) == nullptr) {
+    if (const auto path = ParseGrpcPath(head_.path); !path.ok()) return Fail(path.status());
+  }
   const absl::Time now = worker_->clock().SecurityNow();
   const auto identity =
       Identify(*policy_, downstream_->peer(), head_.fields, worker_->tokens(), now);
   if (!identity.ok()) return Fail(identity.status());
   token_ = identity->token;
-  decision_.caller.set_system(identity->system->system->name());
+  system_ = identity->system;
   if (IsLocal(head_.path)) return BeginLocally(identity->system);
   auto decision = Decide(*policy_, *identity, head_, now);
   if (!decision.ok()) return Fail(decision.status());
+  auto caller = worker_->callers().Find(CallerKey(*policy_, *decision, *identity, head_),
+                                        [&] { return CallerOf(*decision, *identity, head_); });
+  if (!caller.ok()) return Fail(caller.status());
+  caller_ = *std::move(caller);
   BeginRelay(*std::move(decision));
 }
 

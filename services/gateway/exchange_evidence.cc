@@ -6,6 +6,7 @@
 #include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
 #include "services/gateway/downstream.h"
+#include "services/gateway/evidence_records.h"
 #include "services/gateway/exchange.h"
 #include "services/gateway/relay_errors.h"
 #include "services/gateway/worker.h"
@@ -13,15 +14,20 @@
 namespace lgsp::gateway {
 namespace {
 
-using lgsp::evidence::v1::Intent;
 using lgsp::evidence::v1::Outcome;
 
 std::string HeadSha256(const RequestHead& head) {
   keys::Sha256Stream hash;
-  hash.Update(absl::StrCat(head.method, " ", head.path, "\n"));
-  for (const Header& field : head.fields) {
+  hash.Update(head.method);
+  hash.Update(" ");
+  hash.Update(head.path);
+  hash.Update("\n");
+  for (const Header field : head.fields) {
     if (field.name == "authorization") continue;
-    hash.Update(absl::StrCat(field.name, ": ", field.value, "\n"));
+    hash.Update(field.name);
+    hash.Update(": ");
+    hash.Update(field.value);
+    hash.Update("\n");
   }
   return hash.Finish();
 }
@@ -37,30 +43,28 @@ std::string PrintablePath(absl::string_view path, size_t limit) {
 }  // namespace
 
 bool Exchange::MayRecordRefusal() {
-  if (decision_.caller.system().empty()) {
-    // As the connection has it, when the call did not get as far as that.
-    const SystemEntry* system =
-        policy_ == nullptr ? nullptr : SystemOf(*policy_, downstream_->peer());
-    if (system != nullptr) decision_.caller.set_system(system->system->name());
-  }
+  // As the connection has it, when the call did not get as far as that.
+  if (system_ == nullptr && policy_ != nullptr) system_ = SystemOf(*policy_, downstream_->peer());
   EvidenceWriter& evidence = worker_->evidence();
   const bool may = evidence.has_room() && worker_->Admit().ok() &&
-                   (!decision_.caller.system().empty() || evidence.TakeStranger());
+                   (system_ != nullptr || evidence.TakeStranger());
   if (!may) worker_->metrics().evidence_dropped.Add();
   return may;
 }
 
 void Exchange::AddIntent() {
-  Intent intent;
-  intent.set_exchange_id(exchange_id_);
-  *intent.mutable_time() = ToTimestamp(worker_->clock().SecurityNow());
-  *intent.mutable_caller() = decision_.caller;
-  intent.mutable_caller()->clear_agencies();
-  const bool known = !decision_.caller.system().empty();
-  intent.set_path(PrintablePath(head_.path, known ? kMaxEvidencePath : kMaxStrangerPath));
-  intent.set_traceparent(decision_.traceparent);
-  intent.set_head_sha256(HeadSha256(head_));
-  ticket_ = worker_->evidence().AddIntent(this, intent);
+  std::string caller;
+  if (caller_ == nullptr && system_ != nullptr) {
+    lgsp::auth::v1::Caller refused;
+    refused.set_system(system_->system->name());
+    caller = refused.SerializeAsString();
+  }
+  const std::string path =
+      PrintablePath(head_.path, system_ != nullptr ? kMaxEvidencePath : kMaxStrangerPath);
+  ticket_ = worker_->evidence().AddIntent(
+      this, IntentRecord({exchange_id_, worker_->clock().SecurityNow(),
+                          caller_ != nullptr ? caller_->evidence : caller, path,
+                          decision_.traceparent, HeadSha256(head_)}));
 }
 
 void Exchange::OnIntentWritten(const absl::Status& written) {
@@ -83,17 +87,11 @@ void Exchange::Conclude(Outcome::End end, int grpc_code, absl::string_view reaso
 
 void Exchange::AddOutcome(Outcome::End end, int grpc_code, absl::string_view reason) {
   concluded_ = true;
-  Outcome outcome;
-  outcome.set_exchange_id(exchange_id_);
-  *outcome.mutable_time() = ToTimestamp(worker_->clock().SecurityNow());
-  outcome.set_end(end);
-  outcome.set_grpc_status(grpc_code);
-  outcome.set_reason(std::string(reason));
-  outcome.set_request_sha256(request_digest_.hash.Finish());
-  outcome.set_request_bytes(request_digest_.bytes);
-  outcome.set_response_sha256(response_digest_.hash.Finish());
-  outcome.set_response_bytes(response_digest_.bytes);
-  worker_->evidence().AddOutcome(ticket_, outcome);
+  const std::string request = request_digest_.hash.Finish();
+  const std::string response = response_digest_.hash.Finish();
+  worker_->evidence().AddOutcome(
+      ticket_, OutcomeRecord({exchange_id_, worker_->clock().SecurityNow(), end, grpc_code, reason,
+                              request, request_digest_.bytes, response, response_digest_.bytes}));
 }
 
 void Exchange::OnOutcomeDurable(const absl::Status& durable) {
@@ -105,7 +103,7 @@ void Exchange::OnOutcomeDurable(const absl::Status& durable) {
       trailers_ = StatusFields(durable);
     } else {
       answer_head_ = {{":status", "200"}, {"content-type", kGrpcType}};
-      for (Header& field : StatusFields(durable)) answer_head_.push_back(std::move(field));
+      answer_head_.Append(StatusFields(durable));
     }
   }
   Headers& last = answered_ ? trailers_ : answer_head_;
@@ -127,12 +125,13 @@ void Exchange::Sweep(SteadyTime now) {
     return;
   }
   noted_ = now;
-  lgsp::evidence::v1::Progress progress;
+  lgsp::evidence::v1::Record record;
+  lgsp::evidence::v1::Progress& progress = *record.mutable_progress();
   progress.set_exchange_id(exchange_id_);
   *progress.mutable_time() = ToTimestamp(worker_->clock().SecurityNow());
   progress.set_request_bytes(request_digest_.bytes);
   progress.set_response_bytes(response_digest_.bytes);
-  worker_->evidence().AddProgress(progress);
+  worker_->evidence().AddProgress(record.SerializeAsString());
 }
 
 void Exchange::LeaveEvidence() {

@@ -22,11 +22,11 @@ keys::CertifiedKey Made(absl::StatusOr<keys::CertifiedKey> made) {
 Headers GrpcHead(absl::string_view path, Headers more) {
   Headers head = {{":method", "POST"},
                   {":scheme", "https"},
-                  {":path", std::string(path)},
+                  {":path", path},
                   {":authority", "gateway"},
                   {"content-type", "application/grpc"},
                   {"te", "trailers"}};
-  head.insert(head.end(), more.begin(), more.end());
+  head.Append(more);
   return head;
 }
 

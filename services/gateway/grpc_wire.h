@@ -11,14 +11,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "services/gateway/headers.h"
 
 namespace lgsp::gateway {
-
-struct Header {
-  std::string name;
-  std::string value;
-};
-using Headers = std::vector<Header>;
 
 inline constexpr char kGrpcType[] = "application/grpc";
 

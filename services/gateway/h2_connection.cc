@@ -14,8 +14,9 @@ using SocketInt = boost::asio::detail::socket_option::integer<kLevel, kName>;
 
 // Fields whose value is another one with every call: they would only push others out of the peer's
 // table.
-bool IsFresh(absl::string_view name) {
-  return name == "grpc-timeout" || name == "traceparent" || name == "lgsp-exchange-id";
+bool IsFresh(absl::string_view name, bool repeats) {
+  return (name == "lgsp-caller" && !repeats) || name == "grpc-timeout" || name == "traceparent" ||
+         name == "lgsp-exchange-id" || name == "lgsp-receipt";
 }
 
 H2Connection* Self(void* user_data) { return static_cast<H2Connection*>(user_data); }
@@ -37,15 +38,14 @@ nghttp2_option* Options() {
 
 }  // namespace
 
-std::vector<nghttp2_nv> ToNv(const Headers& fields) {
-  std::vector<nghttp2_nv> out;
-  out.reserve(fields.size());
-  for (const Header& field : fields) {
+absl::InlinedVector<nghttp2_nv, 24> ToNv(const Headers& fields, bool repeats) {
+  absl::InlinedVector<nghttp2_nv, 24> out;
+  for (const Header field : fields) {
     out.push_back({reinterpret_cast<uint8_t*>(const_cast<char*>(field.name.data())),
                    reinterpret_cast<uint8_t*>(const_cast<char*>(field.value.data())),
                    field.name.size(), field.value.size(),
-                   static_cast<uint8_t>(IsFresh(field.name) ? NGHTTP2_NV_FLAG_NO_INDEX
-                                                            : NGHTTP2_NV_FLAG_NONE)});
+                   static_cast<uint8_t>(IsFresh(field.name, repeats) ? NGHTTP2_NV_FLAG_NO_INDEX
+                                                                     : NGHTTP2_NV_FLAG_NONE)});
   }
   return out;
 }

@@ -116,7 +116,8 @@ class H2Connection : public std::enable_shared_from_this<H2Connection> {
        close_wanted_ = false, last_flush_ = false;
 };
 
-// Header fields for nghttp2, valid as long as `fields`.
-std::vector<nghttp2_nv> ToNv(const Headers& fields);
+// Header fields for nghttp2, valid as long as `fields`. Without `repeats` the peer's table is not
+// filled with `lgsp-caller`: another one follows.
+absl::InlinedVector<nghttp2_nv, 24> ToNv(const Headers& fields, bool repeats = true);
 
 }  // namespace lgsp::gateway

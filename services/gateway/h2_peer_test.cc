@@ -98,8 +98,8 @@ PeerTls MakePeerTls(bool server, const keys::CertifiedKey* identity,
 
 std::string PeerStream::Field(absl::string_view name) const {
   for (const Headers* fields : {&head, &trailers}) {
-    for (const Header& field : *fields) {
-      if (field.name == name) return field.value;
+    for (const Header field : *fields) {
+      if (field.name == name) return std::string(field.value);
     }
   }
   return "";
@@ -165,7 +165,7 @@ void H2Peer::StartSession() {
 int32_t H2Peer::Request(const Headers& head, absl::string_view body, bool end) {
   nghttp2_data_provider provider;
   provider.read_callback = ReadOut;
-  const std::vector<nghttp2_nv> fields = ToNv(head);
+  const auto fields = ToNv(head);
   const bool has_body = !end || !body.empty();
   const int32_t id = nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(),
                                             has_body ? &provider : nullptr, nullptr);
@@ -178,7 +178,7 @@ int32_t H2Peer::Request(const Headers& head, absl::string_view body, bool end) {
 void H2Peer::Respond(int32_t id, const Headers& head, bool end) {
   nghttp2_data_provider provider;
   provider.read_callback = ReadOut;
-  const std::vector<nghttp2_nv> fields = ToNv(head);
+  const auto fields = ToNv(head);
   REQUIRE(nghttp2_submit_response(session_, id, fields.data(), fields.size(),
                                   end ? nullptr : &provider) == 0);
 }
@@ -200,7 +200,7 @@ void H2Peer::End(int32_t id, Headers trailers) {
 }
 
 void H2Peer::SubmitHeaders(int32_t id, const Headers& fields, bool end) {
-  const std::vector<nghttp2_nv> nv = ToNv(fields);
+  const auto nv = ToNv(fields);
   REQUIRE(nghttp2_submit_headers(session_, end ? NGHTTP2_FLAG_END_STREAM : NGHTTP2_FLAG_NONE, id,
                                  nullptr, nv.data(), nv.size(), nullptr) == 0);
 }
@@ -345,7 +345,7 @@ ssize_t H2Peer::ReadOut(nghttp2_session* session, int32_t id, uint8_t* buffer, s
     *flags |= NGHTTP2_DATA_FLAG_EOF;
     if (!stream.out_trailers.empty()) {
       *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-      const std::vector<nghttp2_nv> fields = ToNv(stream.out_trailers);
+      const auto fields = ToNv(stream.out_trailers);
       nghttp2_submit_trailer(session, id, fields.data(), fields.size());
     }
     return static_cast<ssize_t>(taken);

@@ -51,11 +51,11 @@ const SystemEntry* SystemUnder(const Policy& policy, const Peer& peer,
   if (token == nullptr) return SystemOf(policy, peer);
   const auto& issuers = policy.token_issuers();
   const bool believed = std::any_of(issuers.begin(), issuers.end(), [&](const auto& issuer) {
-    return issuer.issuer == token->iss();
+    return issuer.issuer == token->claims.iss();
   });
   const bool connected = TokenDecides(peer) || SystemOf(policy, peer) != nullptr;
   if (!believed || !connected) return nullptr;
-  return policy.FindSystemByName(token->client_id());
+  return policy.FindSystemByName(token->claims.client_id());
 }
 
 absl::StatusOr<Identity> Identify(const Policy& policy, Peer& peer, const Headers& fields,
@@ -68,7 +68,7 @@ absl::StatusOr<Identity> Identify(const Policy& policy, Peer& peer, const Header
   const absl::string_view authorization = FieldOf(fields, "authorization");
   if (authorization.empty() && identity.system != nullptr) return identity;
   ASSIGN_OR_RETURN(identity.token, Verified(policy, peer, authorization, tokens, now));
-  const auto& token = *identity.token;
+  const auto& token = identity.token->claims;
   if (TokenDecides(peer)) identity.system = policy.FindSystemByName(token.client_id());
   if (identity.system == nullptr) {
     return Unauthenticated("SYSTEM_UNKNOWN", "the token's system is not registered");

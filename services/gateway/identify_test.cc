@@ -55,10 +55,13 @@ class Caller {
   absl::StatusOr<Identity> Ask(const AccessToken& token) {
     return Ask(Bearer(*auth::SignAccessToken(token, key)));
   }
-  absl::StatusOr<Decision> Decided(const AccessToken& token, Headers more = {}) {
+  absl::StatusOr<lgsp::auth::v1::Caller> Decided(const AccessToken& token, Headers more = {}) {
     const auto identity = Ask(token);
     if (!identity.ok()) return identity.status();
-    return Decide(*policy, *identity, {"POST", kUnary, std::move(more)}, now);
+    const RequestHead head = {"POST", kUnary, std::move(more)};
+    const auto decision = Decide(*policy, *identity, head, now);
+    if (!decision.ok()) return decision.status();
+    return CallerOf(*decision, *identity, head);
   }
 
   const keys::SigningKey key = keys::SigningKey::Generate();
@@ -77,20 +80,20 @@ TEST_CASE("identify: a token says for whom the connection's system calls") {
   CHECK(caller.Ask(Headers{})->token == nullptr);
   const auto officer = caller.Decided(caller.Token());
   REQUIRE(officer.ok());
-  CHECK(officer->caller.officer().id() == "an");
-  CHECK(officer->caller.officer().unit() == "H12.50.01");
-  CHECK(officer->caller.officer().roles(0) == "intake");
-  CHECK_FALSE(officer->caller.officer().asserted());
-  CHECK(officer->caller.acr() == "high");
+  CHECK(officer->officer().id() == "an");
+  CHECK(officer->officer().unit() == "H12.50.01");
+  CHECK(officer->officer().roles(0) == "intake");
+  CHECK_FALSE(officer->officer().asserted());
+  CHECK(officer->acr() == "high");
   const auto person = caller.Decided(caller.Token("persons/p1"));
-  CHECK(person->caller.person() == "persons/p1");
-  CHECK_FALSE(person->caller.has_officer());
+  CHECK(person->person() == "persons/p1");
+  CHECK_FALSE(person->has_officer());
   // The system for itself may go on to assert its officer, as without a token.
   const auto system =
       caller.Decided(caller.Token(kAlpha), {{"lgsp-officer", "b; H12.50.01; head"}});
-  CHECK(system->caller.officer().asserted());
-  CHECK(system->caller.person().empty());
-  CHECK(system->caller.acr().empty());
+  CHECK(system->officer().asserted());
+  CHECK(system->person().empty());
+  CHECK(system->acr().empty());
 }
 
 TEST_CASE("identify: a person is named once, and where the system acts") {

@@ -20,6 +20,8 @@ inline constexpr size_t kWriteBufferBytes = 128 << 10;
 inline constexpr size_t kMaxHeaderBytes = 32 << 10;
 inline constexpr size_t kHeaderFieldOverhead = 32;
 inline constexpr size_t kMaxHeaderFields = 100;
+// What most heads need: room that is taken at once.
+inline constexpr size_t kUsualHeaderBytes = 1 << 10;
 // Streams a client may reset at once, and per second after that: generous, short deadlines reset
 // honestly.
 inline constexpr uint64_t kResetBurst = 2000;
@@ -109,8 +111,9 @@ inline constexpr absl::Duration kQuotaProbe = absl::Seconds(1);
 // How often files (policy, certificates) are looked at.
 inline constexpr absl::Duration kFileInterval = absl::Seconds(1);
 
-// `lgsp-caller` tokens kept per worker, and how long before their end they are made anew.
-inline constexpr size_t kMaxCallerTokens = 4096;
+// Callers (system, person, agreement, purpose, dossier) that a worker keeps with their
+// `lgsp-caller`, and how long before its end that is made anew.
+inline constexpr size_t kMaxKnownCallers = 16'384;
 inline constexpr absl::Duration kCallerRenewal = absl::Seconds(15);
 
 }  // namespace lgsp::gateway

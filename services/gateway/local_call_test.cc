@@ -163,26 +163,48 @@ TEST_CASE("a token is made once per caller and renewed before its end") {
   FakeClock clock(absl::FromUnixSeconds(1'800'000'000));
   const keys::SigningKey key = keys::SigningKey::Generate();
   CallerCache cache(&key, &clock);
-  lgsp::auth::v1::Caller caller;
-  caller.set_system(kAlpha);
-  caller.set_aud(kEcho);
-  const std::string first = *cache.Token(caller);
-  CHECK(*cache.Token(caller) == first);
-  auto other = caller;
-  other.set_purpose("p");
-  CHECK(*cache.Token(other) != first);
+  int made = 0;
+  const auto token = [&](absl::string_view key_of_caller) {
+    const auto known = cache.Find(key_of_caller, [&] {
+      ++made;
+      lgsp::auth::v1::Caller caller;
+      caller.set_system(kAlpha);
+      caller.set_aud(kEcho);
+      caller.add_agencies("H12.*");
+      caller.set_purpose(std::string(key_of_caller));
+      return absl::StatusOr<lgsp::auth::v1::Caller>(caller);
+    });
+    lgsp::auth::v1::Caller kept;
+    CHECK(kept.ParseFromString((*known)->evidence));
+    CHECK(kept.purpose() == key_of_caller);
+    CHECK(kept.agencies().empty());
+    return (*known)->token;
+  };
+  const std::string first = token("a");
+  CHECK(token("a") == first);
+  CHECK(made == 1);
+  CHECK(token("b") != first);
 
   // What it gives out is good for at least kCallerRenewal.
   clock.Advance(auth::kCallerLifetime - kCallerRenewal - absl::Microseconds(1));
-  CHECK(*cache.Token(caller) == first);
+  CHECK(token("a") == first);
   clock.Advance(absl::Microseconds(1));
-  const std::string second = *cache.Token(caller);
+  const std::string second = token("a");
   CHECK(second != first);
   const auth::CallerVerifier verifier({*keys::VerifyKey::FromPem(key.PublicPem())}, &clock);
   const auto verified = verifier.Verify(second, kEcho);
   REQUIRE(verified.ok());
   CHECK(verified->system() == kAlpha);
   CHECK_FALSE(verifier.Verify(second, "test.v1.Other").ok());
+  // Who may not call is asked anew each time.
+  for (int i = 0; i < 2; ++i) {
+    const auto refused = cache.Find("c", [&] {
+      ++made;
+      return absl::StatusOr<lgsp::auth::v1::Caller>(absl::PermissionDeniedError("no"));
+    });
+    CHECK(absl::IsPermissionDenied(refused.status()));
+  }
+  CHECK(made == 5);
 }
 
 TEST_CASE("the cache of tokens is bounded and right beyond its bound") {
@@ -190,16 +212,20 @@ TEST_CASE("the cache of tokens is bounded and right beyond its bound") {
   const keys::SigningKey key = keys::SigningKey::Generate();
   CallerCache cache(&key, &clock);
   const auto token = [&](size_t i) {
-    lgsp::auth::v1::Caller caller;
-    caller.set_dossier(absl::StrCat("dossiers/", i));
-    return *cache.Token(caller);
+    const std::string dossier = absl::StrCat("dossiers/", i);
+    const auto known = cache.Find(dossier, [&] {
+      lgsp::auth::v1::Caller caller;
+      caller.set_dossier(dossier);
+      return absl::StatusOr<lgsp::auth::v1::Caller>(caller);
+    });
+    return (*known)->token;
   };
   const std::string first = token(0);
-  for (size_t i = 1; i < kMaxCallerTokens; ++i) token(i);
+  for (size_t i = 1; i < kMaxKnownCallers; ++i) token(i);
   clock.Advance(absl::Seconds(1));
   // Full, and `first` still in it; one more makes room, and it is made anew with the time of now.
   CHECK(token(0) == first);
-  token(kMaxCallerTokens);
+  token(kMaxKnownCallers);
   CHECK(token(0) != first);
 }
 

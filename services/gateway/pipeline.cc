@@ -1,6 +1,7 @@
 #include "services/gateway/pipeline.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -9,12 +10,14 @@
 #include "absl/strings/strip.h"
 #include "libs/auth/access_token.h"
 #include "libs/auth/auth.h"
-#include "libs/keys/digest.h"
+#include "libs/clock/clock.h"
 #include "libs/status/status.h"
 #include "services/gateway/limits.h"
 
 namespace lgsp::gateway {
 namespace {
+
+using lgsp::auth::v1::Caller;
 
 constexpr char kSystemHeader[] = "lgsp-system";
 constexpr size_t kMaxDossierName = 128;
@@ -31,13 +34,13 @@ absl::Status Denied(absl::string_view reason, absl::string_view message,
   return MakeError(absl::StatusCode::kPermissionDenied, reason, message, metadata);
 }
 
-absl::Status NotRepresented(const lgsp::auth::v1::Caller& caller) {
+absl::Status NotRepresented(const Caller& caller) {
   return Denied("AGENCY_NOT_REPRESENTED", "the system does not act for the officer's unit",
                 {{"agency", caller.officer().unit()}});
 }
 
 absl::Status CheckReserved(const Headers& fields) {
-  for (const Header& field : fields) {
+  for (const Header field : fields) {
     if (field.name == auth::kCallerHeader || field.name == kSystemHeader) {
       return MakeFieldError("HEADER_RESERVED", field.name, "may not come from outside");
     }
@@ -46,7 +49,7 @@ absl::Status CheckReserved(const Headers& fields) {
 }
 
 absl::Status ReadPurpose(const RequestHead& head, const lgsp::registry::v1::Agreement& agreement,
-                         lgsp::auth::v1::Caller& caller) {
+                         Caller& caller) {
   const absl::string_view purpose = FieldOf(head.fields, auth::kPurposeHeader);
   if (purpose.empty()) {
     if (agreement.purposes().empty()) return absl::OkStatus();
@@ -73,7 +76,7 @@ absl::Status ReadPurpose(const RequestHead& head, const lgsp::registry::v1::Agre
 }
 
 absl::Status ReadDossier(const RequestHead& head, const lgsp::registry::v1::Agreement& agreement,
-                         lgsp::auth::v1::Caller& caller) {
+                         Caller& caller) {
   const absl::string_view dossier = FieldOf(head.fields, auth::kDossierHeader);
   if (dossier.empty()) {
     if (!agreement.dossier_required()) return absl::OkStatus();
@@ -91,7 +94,7 @@ absl::Status ReadDossier(const RequestHead& head, const lgsp::registry::v1::Agre
 }
 
 // The officer or citizen that a token proves; false when it names none.
-bool ReadToken(const lgsp::auth::v1::AccessToken& token, lgsp::auth::v1::Caller& caller) {
+bool ReadToken(const lgsp::auth::v1::AccessToken& token, Caller& caller) {
   if (token.sub() == token.client_id()) return false;
   caller.set_acr(token.acr());
   absl::string_view id = token.sub();
@@ -106,10 +109,9 @@ bool ReadToken(const lgsp::auth::v1::AccessToken& token, lgsp::auth::v1::Caller&
 }
 
 absl::Status ReadOfficer(const RequestHead& head, const TokenCache::Token& token,
-                         const lgsp::registry::v1::Agreement& agreement,
-                         lgsp::auth::v1::Caller& caller) {
+                         const lgsp::registry::v1::Agreement& agreement, Caller& caller) {
   const absl::string_view header = FieldOf(head.fields, auth::kOfficerHeader);
-  if (token != nullptr && ReadToken(*token, caller)) {
+  if (token != nullptr && ReadToken(token->claims, caller)) {
     if (!header.empty()) {
       return MakeFieldError("OFFICER_INVALID", auth::kOfficerHeader,
                             "may not come beside a token that names the person");
@@ -141,14 +143,15 @@ bool IsTraceparent(absl::string_view text) {
 }
 
 std::string NewTraceparent() {
-  return absl::StrCat("00-", keys::Hex(keys::RandomBytes(16)), "-", keys::Hex(keys::RandomBytes(8)),
-                      "-01");
+  return absl::StrCat("00-", absl::Hex(RandomWord(), absl::kZeroPad16),
+                      absl::Hex(RandomWord(), absl::kZeroPad16), "-",
+                      absl::Hex(RandomWord(), absl::kZeroPad16), "-01");
 }
 
 }  // namespace
 
 absl::string_view FieldOf(const Headers& fields, absl::string_view name) {
-  for (const Header& field : fields) {
+  for (const Header field : fields) {
     if (field.name == name) return field.value;
   }
   return "";
@@ -163,45 +166,68 @@ absl::StatusOr<absl::Duration> TimeoutOf(const RequestHead& head) {
 
 absl::StatusOr<Decision> Decide(const Policy& policy, const Identity& identity,
                                 const RequestHead& head, absl::Time now) {
-  const SystemEntry* system = identity.system;
   RETURN_IF_ERROR(CheckReserved(head.fields));
   // One answer for what does not exist and what is not allowed: existence is not told.
-  ASSIGN_OR_RETURN(const Grant* grant, FindGrant(system, head.path, now));
-  const Route* route = policy.FindRoute(head.path);  // a grant has one
-  const auto& agreement = *grant->agreement;
   Decision decision;
-  decision.route = route;
-  decision.grant = grant;
-  decision.caller.set_aud(route->service);
-  decision.caller.set_system(system->system->name());
-  decision.caller.set_participant(system->system->participant());
-  *decision.caller.mutable_agencies() = system->system->agencies();
-  decision.caller.set_agreement(agreement.name());
-  RETURN_IF_ERROR(ReadPurpose(head, agreement, decision.caller));
-  RETURN_IF_ERROR(ReadDossier(head, agreement, decision.caller));
-  RETURN_IF_ERROR(ReadOfficer(head, identity.token, agreement, decision.caller));
+  ASSIGN_OR_RETURN(decision.grant, FindGrant(identity.system, head.path, now));
+  decision.route = policy.FindRoute(head.path);  // a grant has one
   ASSIGN_OR_RETURN(decision.timeout, TimeoutOf(head));
   const absl::string_view traceparent = FieldOf(head.fields, "traceparent");
   decision.traceparent = IsTraceparent(traceparent) ? std::string(traceparent) : NewTraceparent();
   return decision;
 }
 
-Headers ForwardedFields(const RequestHead& head, const Decision& decision,
-                        absl::Duration timeout_left, absl::string_view caller_jws,
-                        absl::string_view exchange_id) {
+absl::StatusOr<Caller> CallerOf(const Decision& decision, const Identity& identity,
+                                const RequestHead& head) {
+  const auto& agreement = *decision.grant->agreement;
+  const auto& system = *identity.system->system;
+  Caller caller;
+  caller.set_aud(decision.route->service);
+  caller.set_system(system.name());
+  caller.set_participant(system.participant());
+  *caller.mutable_agencies() = system.agencies();
+  caller.set_agreement(agreement.name());
+  RETURN_IF_ERROR(ReadPurpose(head, agreement, caller));
+  RETURN_IF_ERROR(ReadDossier(head, agreement, caller));
+  RETURN_IF_ERROR(ReadOfficer(head, identity.token, agreement, caller));
+  return caller;
+}
+
+std::string CallerKey(const Policy& policy, const Decision& decision, const Identity& identity,
+                      const RequestHead& head) {
+  std::string key(2 * sizeof(uint64_t), '\0');
+  const uint64_t serial = policy.serial();
+  memcpy(key.data(), &serial, sizeof(serial));
+  memcpy(key.data() + sizeof(serial), &decision.grant, sizeof(decision.grant));
+  // Header values hold no NUL.
+  for (const absl::string_view name :
+       {auth::kPurposeHeader, auth::kDossierHeader, auth::kOfficerHeader}) {
+    absl::StrAppend(&key, FieldOf(head.fields, name), absl::string_view("\0", 1));
+  }
+  if (identity.token != nullptr) key += identity.token->digest;
+  return key;
+}
+
+Headers ForwardedHead(const RequestHead& head, const Decision& decision,
+                      absl::Duration timeout_left, absl::string_view caller_jws,
+                      absl::string_view exchange_id) {
   Headers out;
-  out.reserve(head.fields.size() + 6);
-  for (const Header& field : head.fields) {
+  out.Reserve(kUsualHeaderBytes);
+  out.Append({{":method", "POST"},
+              {":scheme", "https"},
+              {":path", head.path},
+              {":authority", decision.route->service}});
+  for (const Header field : head.fields) {
     const bool dropped =
         absl::StartsWith(field.name, auth::kHeaderPrefix) ||
         std::find(std::begin(kDropped), std::end(kDropped), field.name) != std::end(kDropped);
     if (!dropped) out.push_back(field);
   }
-  out.push_back({"te", "trailers"});
-  out.push_back({"grpc-timeout", FormatTimeout(timeout_left)});
-  out.push_back({"traceparent", decision.traceparent});
-  out.push_back({"lgsp-exchange-id", std::string(exchange_id)});
-  out.push_back({auth::kCallerHeader, std::string(caller_jws)});
+  out.Add("te", "trailers");
+  out.Add("grpc-timeout", FormatTimeout(timeout_left));
+  out.Add("traceparent", decision.traceparent);
+  out.Add("lgsp-exchange-id", exchange_id);
+  out.Add(auth::kCallerHeader, caller_jws);
   return out;
 }
 

@@ -29,29 +29,34 @@ struct RequestHead {
   Headers fields;
 };
 
-// What is allowed, and what goes to the service.
+// What is allowed, but for who is told to call.
 struct Decision {
   const Route* route = nullptr;
   const Grant* grant = nullptr;
-  // All but iss, iat and exp.
-  lgsp::auth::v1::Caller caller;
   // From now on.
   absl::Duration timeout;
   std::string traceparent;
 };
 
-// PURE. The errors are documented for callers in README.md.
+// PURE, as is what follows. The errors are documented for callers in README.md.
 absl::StatusOr<Decision> Decide(const Policy& policy, const Identity& identity,
                                 const RequestHead& head, absl::Time now);
 
-// PURE. Deadline of a call: `grpc-timeout`, bounded; the default when there is none.
+// Who calls, as the service is told; all but iss, iat and exp.
+absl::StatusOr<lgsp::auth::v1::Caller> CallerOf(const Decision& decision, const Identity& identity,
+                                                const RequestHead& head);
+// Equal for calls of which CallerOf says the same under one policy.
+std::string CallerKey(const Policy& policy, const Decision& decision, const Identity& identity,
+                      const RequestHead& head);
+
+// Deadline of a call: `grpc-timeout`, bounded; the default when there is none.
 absl::StatusOr<absl::Duration> TimeoutOf(const RequestHead& head);
 
-// PURE. The header fields for the service: the caller's own, without the platform's,
-// connection-specific and credential ones, and ours.
-Headers ForwardedFields(const RequestHead& head, const Decision& decision,
-                        absl::Duration timeout_left, absl::string_view caller_jws,
-                        absl::string_view exchange_id);
+// The head for the service: the caller's own fields, without the platform's, connection-specific
+// and credential ones, and ours.
+Headers ForwardedHead(const RequestHead& head, const Decision& decision,
+                      absl::Duration timeout_left, absl::string_view caller_jws,
+                      absl::string_view exchange_id);
 
 // The value of a field; empty when absent.
 absl::string_view FieldOf(const Headers& fields, absl::string_view name);

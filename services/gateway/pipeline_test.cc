@@ -14,19 +14,28 @@ using lgsp::registry::v1::PolicySnapshot;
 
 constexpr char kTrace[] = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
 
+struct Asked : Decision {
+  lgsp::auth::v1::Caller caller;
+};
+
 class Pipeline {
  public:
   explicit Pipeline(const PolicySnapshot& snapshot = MakeSnapshot())
       : policy_(*Policy::Compile(snapshot, Policy::Upstreams::kNotLocal, &metrics_)) {}
 
-  absl::StatusOr<Decision> Ask(const Headers& fields, const std::string& path = kUnary,
-                               absl::string_view key = "alpha") const {
+  absl::StatusOr<Asked> Ask(const Headers& fields, const std::string& path = kUnary,
+                            absl::string_view key = "alpha") const {
     Peer peer;
     peer.spki_sha256 = std::string(key);
     TokenCache tokens;
     const auto identity = Identify(*policy_, peer, fields, tokens, now_);
     if (!identity.ok()) return identity.status();
-    return Decide(*policy_, *identity, {"POST", path, fields}, now_);
+    const RequestHead head = {"POST", path, fields};
+    const auto decision = Decide(*policy_, *identity, head, now_);
+    if (!decision.ok()) return decision.status();
+    const auto caller = CallerOf(*decision, *identity, head);
+    if (!caller.ok()) return caller.status();
+    return Asked{*decision, *caller};
   }
   // Status and reason, `INVALID_ARGUMENT PURPOSE_REQUIRED`; empty when the call is allowed.
   std::string Refusal(const Headers& fields, const std::string& path = kUnary,
@@ -208,9 +217,12 @@ TEST_CASE("what goes to the service: the caller's fields without the platform's,
                              {"transfer-encoding", "chunked"},
                              {"upgrade", "h2c"},
                              {"host", "elsewhere"}}};
+  Route route;
+  route.service = kEcho;
   Decision decision;
+  decision.route = &route;
   decision.traceparent = kTrace;
-  const Headers out = ForwardedFields(head, decision, absl::Seconds(4), "jws", "exchange");
+  const Headers out = ForwardedHead(head, decision, absl::Seconds(4), "jws", "exchange");
 
   CHECK(FieldOf(out, "content-type") == "application/grpc+proto");
   CHECK(FieldOf(out, "user-agent") == "test");
@@ -224,12 +236,15 @@ TEST_CASE("what goes to the service: the caller's fields without the platform's,
     INFO(gone);
     CHECK(CountOf(out, gone) == 0);
   }
-  const Headers ours = {{"te", "trailers"},
+  const Headers ours = {{":method", "POST"},
+                        {":path", kUnary},
+                        {":authority", kEcho},
+                        {"te", "trailers"},
                         {"grpc-timeout", "4000000u"},
                         {"traceparent", kTrace},
                         {"lgsp-exchange-id", "exchange"},
                         {"lgsp-caller", "jws"}};
-  for (const Header& field : ours) {
+  for (const Header field : ours) {
     INFO(field.name);
     CHECK(CountOf(out, field.name) == 1);
     CHECK(FieldOf(out, field.name) == field.value);

@@ -1,5 +1,7 @@
 #include "services/gateway/policy.h"
 
+#include <atomic>
+
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "libs/clock/timestamp.h"
@@ -73,7 +75,9 @@ absl::StatusOr<std::shared_ptr<const Policy>> Policy::Compile(const PolicySnapsh
                                                               Upstreams upstreams,
                                                               GatewayMetrics* metrics,
                                                               QuotaTable* quotas) {
+  static std::atomic<uint64_t> serial{0};
   auto policy = std::make_shared<Policy>();
+  policy->serial_ = serial.fetch_add(1) + 1;
   policy->snapshot_ = snapshot;
   RETURN_IF_ERROR(policy->LoadDescriptors());
   RETURN_IF_ERROR(policy->LoadRoutes(upstreams, metrics));

@@ -69,6 +69,8 @@ class Policy {
   // Equal for policies that believe the same tokens.
   const std::string& issuers_id() const { return issuers_id_; }
 
+  // Another one for each policy of this process.
+  uint64_t serial() const { return serial_; }
   uint64_t epoch() const { return snapshot_.epoch(); }
   uint64_t version() const { return snapshot_.version(); }
   const lgsp::registry::v1::PolicySnapshot& snapshot() const { return snapshot_; }
@@ -82,6 +84,7 @@ class Policy {
   void LoadQuotas(QuotaTable& quotas);
   absl::Status LoadTokenIssuers();
 
+  uint64_t serial_ = 0;
   lgsp::registry::v1::PolicySnapshot snapshot_;
   std::unique_ptr<google::protobuf::DescriptorPool> pool_;
   absl::flat_hash_map<std::string, Route> routes_;         // by path

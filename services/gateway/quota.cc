@@ -117,8 +117,8 @@ void Quota::CountAlone() {
 
 QuotaTable::QuotaTable(std::unique_ptr<redis::Client> client, metrics::Registry* metrics)
     : client_(std::move(client)),
-      shared_(metrics->GetGauge("gateway_quotas_shared",
-                                "1 while quotas are counted together with the other gateways.")) {}
+      alone_(metrics->GetGauge("gateway_quotas_alone",
+                               "1 while Redis should share the quotas and cannot be reached.")) {}
 
 void QuotaTable::Start(std::function<void()> on_trip) {
   on_trip_ = std::move(on_trip);
@@ -161,7 +161,7 @@ void QuotaTable::Run() {
       wanted_ = false;
     }
     const bool now_reached = Trip();
-    shared_.Set(now_reached ? 1 : 0);
+    alone_.Set(now_reached ? 0 : 1);
     if (now_reached && !reached) log::Info("quotas are shared with the other gateways again");
     if (!now_reached && reached) {
       log::Warning("redis cannot be reached: quotas are counted by this gateway alone");

@@ -98,7 +98,7 @@ class QuotaTable {
 
   const std::unique_ptr<redis::Client> client_;
   std::function<void()> on_trip_;
-  metrics::Gauge shared_;
+  metrics::Gauge alone_;
   absl::Mutex mutex_;
   absl::flat_hash_map<std::string, std::shared_ptr<Quota>> quotas_ ABSL_GUARDED_BY(mutex_);
   bool wanted_ ABSL_GUARDED_BY(mutex_) = false, stop_ ABSL_GUARDED_BY(mutex_) = false;

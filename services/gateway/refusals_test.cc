@@ -131,8 +131,8 @@ TEST_CASE("content types of gRPC are taken with a format or parameters") {
   fixture.Start();
   H2Peer& client = fixture.Client();
   for (const char* type : {"application/grpc+proto", "application/grpc;charset=utf-8"}) {
-    Headers head = GrpcHead(kUnary);
-    head[4].value = type;
+    const Headers head = {{":method", "POST"},       {":scheme", "https"},   {":path", kUnary},
+                          {":authority", "gateway"}, {"content-type", type}, {"te", "trailers"}};
     const int32_t id = client.Request(head, FrameMessage(""), true);
     const Arrival arrival = fixture.NextArrival();
     CHECK(arrival.stream().Field("content-type") == type);

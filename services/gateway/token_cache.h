@@ -17,7 +17,12 @@ namespace lgsp::gateway {
 // Used by one thread.
 class TokenCache {
  public:
-  using Token = std::shared_ptr<const lgsp::auth::v1::AccessToken>;
+  struct Verified {
+    lgsp::auth::v1::AccessToken claims;
+    // SHA-256 of the token: its name here.
+    std::string digest;
+  };
+  using Token = std::shared_ptr<const Verified>;
 
   // nullptr when it is not known here, or no longer good.
   Token Find(const Policy& policy, absl::string_view digest, absl::Time now);

@@ -52,9 +52,10 @@ bool Upstream::HasRoom() const {
 }
 
 void Upstream::Open(Exchange* exchange) {
-  const auto head = exchange->UpstreamHead();
-  if (!head.ok()) return exchange->Fail(head.status());
-  const std::vector<nghttp2_nv> fields = ToNv(*head);
+  const Headers head = exchange->UpstreamHead();
+  const bool repeats = exchange->caller() == last_caller_;
+  last_caller_ = exchange->caller();
+  const auto fields = ToNv(head, repeats);
   const nghttp2_data_provider body = BodyProvider();
   const int32_t id =
       nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(),

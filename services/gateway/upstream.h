@@ -61,6 +61,8 @@ class Upstream final : public H2Connection {
   UpstreamGroup* const group_;
   absl::flat_hash_map<int32_t, Stream> streams_;
   int32_t last_taken_ = INT32_MAX;
+  // Of the call opened last: kept, so that no other can have its address.
+  std::shared_ptr<const KnownCaller> last_caller_;
   bool going_away_ = false, settings_seen_ = false;
 };
 

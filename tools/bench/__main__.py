@@ -5,13 +5,14 @@ import pathlib
 import signal
 import sys
 
+import exchange
 import figures
 import growth
 import journey
 import postgres
 import submit
 
-BENCHES = {"growth": growth, "journey": journey, "submit": submit}
+BENCHES = {"exchange": exchange, "growth": growth, "journey": journey, "submit": submit}
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -37,7 +38,12 @@ def arguments():
     of_growth.add_argument("--rounds", type=rounds, default=figures.LEAST_ROUNDS)
     of_growth.add_argument("--small", type=int, default=10_000, help="dossiers (10000)")
     of_growth.add_argument("--large", type=int, default=1_000_000, help="dossiers (1000000)")
-    for bench in (of_journey, of_submit, of_growth):
+    of_exchange = benches.add_parser("exchange", help="the gateway beside other proxies: CPU of a call")
+    of_exchange.add_argument("--rounds", type=rounds, default=figures.LEAST_ROUNDS)
+    of_exchange.add_argument("--seconds", type=float, default=4, help="of each measurement (4)")
+    of_exchange.add_argument("--contestants", default=",".join(exchange.CONTESTANTS), help="some of %(default)s")
+    of_exchange.add_argument("--cases", default="*", help="names or patterns: 100_8x50_h2c,2k_*_tls,open_4000,half (all)")
+    for bench in (of_journey, of_submit, of_growth, of_exchange):
         bench.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release",
                            help="build folder (build/release)")
         # Behind the name of the bench too; what stands before it is kept.
@@ -51,7 +57,10 @@ def main():
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         bench = BENCHES[options.bench]
-        report = figures.Report(bench.FIGURES, bench.measure(options))
+        found = bench.measure(options)
+        # Of a run that was narrowed, what it has.
+        units = {name: unit for name, unit in bench.FIGURES.items() if name in found[0]}
+        report = figures.Report(units, found)
     except (journey.BenchError, postgres.PostgresError, OSError) as error:
         print(f"bench: error: {error}", file=sys.stderr)
         return 1

@@ -1,5 +1,7 @@
 #include "tools/bench/exchange_setup/folder.h"
 
+#include <filesystem>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -41,30 +43,35 @@ class Folder {
     return config::WriteFile(path, content, absl::EndsWith(name, ".key") ? 0600 : 0644);
   }
 
-  absl::Status Certify(const keys::CertifiedKey& authority, const std::string& name,
-                       const std::string& uri, std::string* certificate) const {
-    keys::CertificateRequest request;
-    request.common_name = name;
-    request.dns_names = {"localhost"};
-    request.ip_addresses = {"127.0.0.1"};
-    request.uris = {uri};
-    request.not_before = absl::Now() - kValidity;
-    request.not_after = absl::Now() + kValidity;
-    ASSIGN_OR_RETURN(const keys::CertifiedKey made, keys::IssueCertificate(authority, request));
-    *certificate = made.certificate_pem;
-    RETURN_IF_ERROR(Write(absl::StrCat(name, ".crt"), made.certificate_pem));
-    return Write(absl::StrCat(name, ".key"), made.private_key_pem);
+  bool tls() const { return !options_.certificates.empty(); }
+
+  // Those of the run, or new ones.
+  absl::Status MakeCertificates() {
+    if (!tls()) return MakeOwnCertificates();
+    for (const char* name : {"authority.crt", "gateway.crt", "gateway.key", "client.crt"}) {
+      ASSIGN_OR_RETURN(const std::string pem,
+                       config::ReadFile(absl::StrCat(options_.certificates, "/", name)));
+      RETURN_IF_ERROR(Write(name, pem));
+      if (absl::string_view(name) == "client.crt") client_certificate_ = pem;
+    }
+    return absl::OkStatus();
   }
 
-  absl::Status MakeCertificates() {
-    ASSIGN_OR_RETURN(
-        const keys::CertifiedKey authority,
-        keys::MakeAuthority("bench", absl::Now() - kValidity, absl::Now() + kValidity));
+  absl::Status MakeOwnCertificates() {
+    const absl::Time now = absl::Now();
+    ASSIGN_OR_RETURN(const keys::CertifiedKey authority,
+                     keys::MakeAuthority("bench", now - kValidity, now + kValidity));
     RETURN_IF_ERROR(Write("authority.crt", authority.certificate_pem));
-    std::string unused;
-    RETURN_IF_ERROR(Certify(authority, "gateway", keys::ServiceIdentity("gateway"), &unused));
-    RETURN_IF_ERROR(Certify(authority, "upstream", keys::ServiceIdentity("upstream"), &unused));
-    return Certify(authority, "client", keys::ServiceIdentity("client"), &client_certificate_);
+    keys::CertificateRequest request;
+    request.common_name = "gateway";
+    request.ip_addresses = {"127.0.0.1"};
+    request.uris = {keys::ServiceIdentity("gateway")};
+    request.not_before = now - kValidity;
+    request.not_after = now + kValidity;
+    ASSIGN_OR_RETURN(const keys::CertifiedKey made, keys::IssueCertificate(authority, request));
+    client_certificate_ = made.certificate_pem;
+    RETURN_IF_ERROR(Write("gateway.crt", made.certificate_pem));
+    return Write("gateway.key", made.private_key_pem);
   }
 
   absl::Status MakeKeys() const {
@@ -118,7 +125,7 @@ class Folder {
     service.set_name(absl::StrCat(package, ".Echo"));
     auto& upstream = *service.add_upstreams();
     upstream.set_address(options_.upstream);
-    if (options_.tls) upstream.set_tls_identity(keys::ServiceIdentity("upstream"));
+    if (tls()) upstream.set_tls_identity(keys::ServiceIdentity("upstream"));
     auto& agreement = *policy.add_agreements();
     agreement.set_name(absl::StrCat("agreements/bench-", number));
     agreement.set_consumer(kSystem);
@@ -128,7 +135,6 @@ class Folder {
   }
 
   absl::Status MakeTokens() const {
-    if (options_.bare) return absl::OkStatus();
     std::string lines;
     const auto now = static_cast<uint32_t>(absl::ToUnixSeconds(absl::Now()));
     for (int i = 0; i < options_.tokens; ++i) {
@@ -151,8 +157,7 @@ class Folder {
   std::string Configuration() const {
     std::string text = absl::StrCat(
         "profile: DEVELOPMENT\nworkers: 1\nlisten: \"127.0.0.1:0\"\n",
-        options_.tls ? ""
-                     : absl::StrCat("h2c_listen: \"127.0.0.1:0\"\nh2c_system: \"", kSystem, "\"\n"),
+        tls() ? "" : absl::StrCat("h2c_listen: \"127.0.0.1:0\"\nh2c_system: \"", kSystem, "\"\n"),
         "certificate_file: \"gateway.crt\"\nprivate_key_file: \"gateway.key\"\n"
         "authority_file: \"authority.crt\"\ncaller_key_file: \"caller.key\"\n"
         "policy_file: \"policy\"\npolicy_key_files: \"policy.pub\"\npolicy_state_file: "
@@ -172,6 +177,13 @@ class Folder {
 
 }  // namespace
 
-absl::Status MakeFolder(const FolderOptions& options) { return Folder(options).Make(); }
+absl::Status MakeFolder(const FolderOptions& options) {
+  std::error_code error;
+  if (!std::filesystem::create_directory(options.folder, error)) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "FOLDER_NOT_MADE",
+                     absl::StrCat(options.folder, ": is there already, or cannot be made"));
+  }
+  return Folder(options).Make();
+}
 
 }  // namespace lgsp::bench

@@ -11,16 +11,17 @@ struct FolderOptions {
   std::string folder;
   // `<ip>:<port>` of the service behind the gateway.
   std::string upstream;
-  // Without tokens, quotas and evidence.
+  // Without quotas and evidence.
   bool bare = false;
-  // Both legs; otherwise plain HTTP/2 on loopback.
-  bool tls = false;
+  // For TLS on both legs: the folder of `authority.crt`, and of `gateway`, `upstream` and `client`
+  // as `.crt` and `.key`. Empty: plain HTTP/2 on loopback, and certificates of our own that nobody
+  // looks at.
+  std::string certificates;
   // One service and one agreement each; tokens of one officer each.
   int agreements = 100, tokens = 1000;
 };
 
-// Writes `gateway.textproto`, `paths` and `tokens` (one in each line), keys and certificates:
-// `authority.crt`, `client.crt` and `.key` of the system that calls, `upstream.crt` and `.key`.
+// Writes `gateway.textproto`, `paths` and `tokens` (one in each line), keys and certificates.
 absl::Status MakeFolder(const FolderOptions& options);
 
 }  // namespace lgsp::bench
