@@ -1,6 +1,10 @@
 #include "libs/redis/redis.h"
 
 #include <hiredis/hiredis.h>
+#include <pthread.h>
+
+#include <csignal>
+#include <ctime>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -26,6 +30,29 @@ absl::Status Refused(const redisReply& reply) {
       absl::StrCat("redis: ", absl::string_view(reply.str == nullptr ? "" : reply.str, reply.len)));
 }
 
+// hiredis writes to a connection that the server has closed without asking for no signal, and a
+// process that does not expect it ends by SIGPIPE. The signal goes to the thread that writes: while
+// this lives it is held back, and what came is taken away.
+class NoBrokenPipe {
+ public:
+  NoBrokenPipe() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~NoBrokenPipe() {
+    if (sigismember(&before_, SIGPIPE) == 1) return;
+    const timespec at_once = {};
+    sigtimedwait(&pipe_, nullptr, &at_once);
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  NoBrokenPipe(const NoBrokenPipe&) = delete;
+  NoBrokenPipe& operator=(const NoBrokenPipe&) = delete;
+
+ private:
+  sigset_t pipe_, before_;
+};
+
 ReplyPtr Ask(redisContext* context, const std::vector<absl::string_view>& words) {
   std::vector<const char*> data;
   std::vector<size_t> sizes;
@@ -33,6 +60,7 @@ ReplyPtr Ask(redisContext* context, const std::vector<absl::string_view>& words)
     data.push_back(word.data());
     sizes.push_back(word.size());
   }
+  const NoBrokenPipe guard;
   void* reply =
       redisCommandArgv(context, static_cast<int>(words.size()), data.data(), sizes.data());
   return {static_cast<redisReply*>(reply), &freeReplyObject};
