@@ -9,8 +9,10 @@ import contextlib
 import json
 import os
 import shutil
+import pathlib
 import signal
 import sqlite3
+import subprocess
 import threading
 
 import grpc
@@ -19,6 +21,7 @@ import platform_process
 from foreign_client import CALL_SECONDS, channel, dossiers_grpc, pb, submission
 from platform_process import chance, wait_until
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("EVIDENCE_KILLS", "8"))
 CALLERS = 6
 LONGEST_LIFE_SECONDS = 0.6
@@ -66,6 +69,11 @@ class Submissions:
                 self.receipts[exchange_id] = dict(call.trailing_metadata())["lgsp-receipt"]
 
 
+def checkpoint_of(log):
+    """Its lines: origin, size, root."""
+    return (log / "checkpoint").read_text(encoding="utf-8").splitlines()
+
+
 class EvidenceTest(platform_process.PlatformTest):
     def lgsp(self, *arguments):
         return self.platform.lgsp("evidence", *arguments)
@@ -74,6 +82,16 @@ class EvidenceTest(platform_process.PlatformTest):
         done = self.lgsp("export", self.platform.folder)
         self.assertEqual(done.returncode, 0, done.stderr)
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def oracle(self, log, key):
+        """What Go's own packages say of a log: they share nothing with ours."""
+        program = self.platform.scratch / "oracle"
+        if not program.exists():
+            # Debian's packages are sources beneath GOPATH; nothing is fetched.
+            subprocess.run(["/usr/bin/go", "build", "-o", program, "."], cwd=ROOT / "tests" / "oracle" / "log", check=True,
+                           env={**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "CGO_ENABLED": "0",
+                                "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOCACHE": str(ROOT / ".cache" / "go")})
+        return subprocess.run([program, log, key], capture_output=True, text=True, check=False)
 
     def covered(self, exchange_id):
         """Both records, once a checkpoint covers them."""
@@ -118,10 +136,16 @@ class EvidenceTest(platform_process.PlatformTest):
         verified = self.lgsp("verify", copy, "--key", key, "--anchors", anchor)
         self.assertEqual(verified.returncode, 0, verified.stdout)
         self.assertIn("consistent with 1 anchor", verified.stdout)
-        bundle = next(path for path in sorted((copy / "tile" / "entries").rglob("*")) if path.is_file())
+        told = self.oracle(copy, key)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertIn(f"root {checkpoint_of(copy)[2]}", told.stdout)
+        # The present form of the bundle, not one that an earlier checkpoint has left.
+        whole, rest = divmod(int(checkpoint_of(copy)[1]), 256)
+        bundle = copy / "tile" / "entries" / (f"{whole:03}.p/{rest}" if rest else f"{whole - 1:03}")
         content = bytearray(bundle.read_bytes())
         content[chance.randrange(2, len(content))] ^= 1
         bundle.write_bytes(content)
+        self.assertEqual(self.oracle(copy, key).returncode, 1)
         verified = self.lgsp("verify", copy, "--key", key)
         self.assertEqual(verified.returncode, 1, verified.stdout)
         self.assertRegex(verified.stdout, "ENTRY|ENTRIES")
