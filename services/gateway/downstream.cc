@@ -3,14 +3,20 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/util/json_util.h"
 #include "libs/status/status.h"
+#include "services/gateway/h2_codec.h"
 #include "services/gateway/worker.h"
 
 namespace lgsp::gateway {
 Downstream::Downstream(Worker* worker, TcpSocket socket, const TlsContext& tls,
                        std::string fixed_system)
-    : H2Connection(worker, std::move(socket), tls), last_activity_(worker->now()) {
+    : Connection(worker, std::move(socket), tls), last_activity_(worker->now()) {
   peer_.fixed_system = std::move(fixed_system);
   peer_.tls = tls != nullptr;
+}
+
+std::unique_ptr<Codec> Downstream::MakeCodec(absl::string_view) {
+  if (ssl() != nullptr && !AgreedOnH2(ssl())) return nullptr;
+  return std::make_unique<H2Codec>(H2Codec::Role::kServer, events());
 }
 
 void Downstream::OnReady() {
@@ -81,16 +87,12 @@ ssize_t Downstream::ReadBody(int32_t stream_id, uint8_t* buffer, size_t size, ui
 
 void Downstream::SubmitResponse(int32_t stream_id, const Headers& head, bool end_stream) {
   if (!open()) return;
-  const auto fields = ToNv(head);
-  const nghttp2_data_provider body = BodyProvider();
-  nghttp2_submit_response(session_, stream_id, fields.data(), fields.size(),
-                          end_stream ? nullptr : &body);
+  codec_->SubmitResponse(stream_id, head, end_stream);
   FlushSoon();
 }
 
 void Downstream::SubmitTrailers(int32_t stream_id, const Headers& trailers) {
-  const auto fields = ToNv(trailers);
-  nghttp2_submit_trailer(session_, stream_id, fields.data(), fields.size());
+  codec_->SubmitTrailers(stream_id, trailers);
   FlushSoon();
 }
 
@@ -118,22 +120,20 @@ void Downstream::OnPolicy(const Policy& policy) {
 }
 
 void Downstream::AnnounceDrain() {
-  if (!open() || session_ == nullptr) return;
-  nghttp2_submit_shutdown_notice(session_);
+  if (!open() || codec_ == nullptr) return;
+  codec_->AnnounceEnd();
   FlushSoon();
 }
 
-void Downstream::LastGoaway() {
+void Downstream::EndStreams() {
   if (!open()) return;
-  if (session_ == nullptr) return Close();
-  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
-                        nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
-                        nullptr, 0);
+  if (codec_ == nullptr) return Close();
+  codec_->EndStreams();
   FlushSoon();
 }
 
 void Downstream::Sweep(SteadyTime now) {
-  H2Connection::Sweep(now);
+  Connection::Sweep(now);
   for (const auto& [id, exchange] : exchanges_) exchange->Sweep(now);
   const bool late_headers =
       open_headers_ != 0 && now - headers_begun_ > absl::ToChronoNanoseconds(kHeaderTimeout);
@@ -146,7 +146,7 @@ void Downstream::Sweep(SteadyTime now) {
   // Judged at the handshake, and a connection may live for long.
   if (worker_->clock().SecurityNow() > certificate_end_) {
     certificate_end_ = absl::InfiniteFuture();
-    LastGoaway();
+    EndStreams();
   }
 }
 

@@ -5,13 +5,13 @@
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
+#include "services/gateway/connection.h"
 #include "services/gateway/exchange.h"
-#include "services/gateway/h2_connection.h"
 #include "services/gateway/identify.h"
 
 namespace lgsp::gateway {
 
-class Downstream final : public H2Connection {
+class Downstream final : public Connection {
  public:
   // `fixed_system`: of a listener without TLS, the name of the system that calls; empty: tokens
   // say.
@@ -23,7 +23,7 @@ class Downstream final : public H2Connection {
   }
   // Says that no new calls are taken, lets those under way end.
   void AnnounceDrain();
-  void LastGoaway();
+  void EndStreams();
 
   Peer& peer() { return peer_; }
 
@@ -31,9 +31,6 @@ class Downstream final : public H2Connection {
   void SubmitTrailers(int32_t stream_id, const Headers& trailers);
   // For what is not gRPC: an HTTP status with a google.rpc.Status as JSON.
   void AnswerHttp(int32_t stream_id, absl::string_view http_status, const absl::Status& status);
-  // True when no body byte may be sent on a stream now.
-  using H2Connection::WindowIsShut;
-
   // Bytes held for the calls of this connection, in both directions.
   void CountBuffered(int64_t change);
   int64_t buffered() const { return buffered_; }
@@ -43,6 +40,7 @@ class Downstream final : public H2Connection {
   void Sweep(SteadyTime now) override;
 
  protected:
+  std::unique_ptr<Codec> MakeCodec(absl::string_view first_bytes) override;
   void OnReady() override;
   void OnHandshakeFailed(const boost::system::error_code& error) override;
   void OnBeginHeaders(int32_t stream_id, bool request) override;

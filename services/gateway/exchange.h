@@ -9,8 +9,8 @@
 #include "libs/keys/digest.h"
 #include "services/gateway/body.h"
 #include "services/gateway/caller_cache.h"
+#include "services/gateway/connection.h"
 #include "services/gateway/evidence.h"
-#include "services/gateway/h2_connection.h"
 #include "services/gateway/local_call.h"
 #include "services/gateway/pipeline.h"
 

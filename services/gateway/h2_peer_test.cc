@@ -18,7 +18,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "libs/status/status.h"
-#include "services/gateway/h2_connection.h"
+#include "services/gateway/h2_codec.h"
 
 namespace lgsp::gateway {
 namespace {

@@ -5,12 +5,13 @@
 #include "absl/strings/str_cat.h"
 #include "libs/status/status.h"
 #include "services/gateway/endpoint.h"
+#include "services/gateway/h2_codec.h"
 #include "services/gateway/relay_errors.h"
 #include "services/gateway/worker.h"
 
 namespace lgsp::gateway {
 Upstream::Upstream(Worker* worker, TcpSocket socket, const TlsContext& tls, UpstreamGroup* group)
-    : H2Connection(worker, std::move(socket), tls), group_(group) {
+    : Connection(worker, std::move(socket), tls), group_(group) {
   handshake_deadline_ = worker->now() + absl::ToChronoNanoseconds(kConnectTimeout);
 }
 
@@ -26,40 +27,35 @@ void Upstream::Connect() {
   });
 }
 
-void Upstream::OnReady() {
-  if (ssl() != nullptr && !PeerHasUri(ssl(), group_->tls_identity)) {
-    ready_ = false;
-    return Close();
+std::unique_ptr<Codec> Upstream::MakeCodec(absl::string_view) {
+  if (ssl() != nullptr && (!AgreedOnH2(ssl()) || !PeerHasUri(ssl(), group_->tls_identity))) {
+    return nullptr;
   }
-  worker_->metrics().upstream_connections.Add(1);
+  return std::make_unique<H2Codec>(H2Codec::Role::kClient, events());
 }
 
-void Upstream::OnSettings() {
+void Upstream::OnReady() { worker_->metrics().upstream_connections.Add(1); }
+
+void Upstream::OnPeerReady() {
   settings_seen_ = true;
   worker_->Post([pool = &worker_->pool(), group = group_] { pool->Changed(group); });
 }
 
 void Upstream::Sweep(SteadyTime now) {
   if (!settings_seen_ && now > handshake_deadline_) return Close();
-  H2Connection::Sweep(now);
+  Connection::Sweep(now);
 }
 
 bool Upstream::HasRoom() const {
   if (!open() || !settings_seen_ || going_away_) return false;
-  const uint32_t limit =
-      nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-  return streams_.size() < std::min<size_t>(limit, kMaxStreamsPerUpstream);
+  return streams_.size() < std::min(codec_->MaxStreams(), kMaxStreamsPerUpstream);
 }
 
 void Upstream::Open(Exchange* exchange) {
   const Headers head = exchange->UpstreamHead();
   const bool repeats = exchange->caller() == last_caller_;
   last_caller_ = exchange->caller();
-  const auto fields = ToNv(head, repeats);
-  const nghttp2_data_provider body = BodyProvider();
-  const int32_t id =
-      nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(),
-                             exchange->request_ended_at_once() ? nullptr : &body, nullptr);
+  const int32_t id = codec_->SubmitRequest(head, exchange->request_ended_at_once(), repeats);
   if (id < 0) {
     going_away_ = true;  // stream ids are used up
     return exchange->OnUpstreamClosed(NGHTTP2_REFUSED_STREAM, true);

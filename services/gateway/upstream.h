@@ -8,8 +8,8 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/node_hash_map.h"
+#include "services/gateway/connection.h"
 #include "services/gateway/exchange.h"
-#include "services/gateway/h2_connection.h"
 
 namespace lgsp::gateway {
 
@@ -17,7 +17,7 @@ class UpstreamPool;
 struct UpstreamGroup;
 
 // One connection to one address of a service.
-class Upstream final : public H2Connection {
+class Upstream final : public Connection {
  public:
   Upstream(Worker* worker, TcpSocket socket, const TlsContext& tls, UpstreamGroup* group);
 
@@ -34,6 +34,7 @@ class Upstream final : public H2Connection {
   void Abandon(int32_t stream_id);
 
  protected:
+  std::unique_ptr<Codec> MakeCodec(absl::string_view first_bytes) override;
   void OnReady() override;
   void OnBeginHeaders(int32_t, bool) override {}
   bool OnHeader(int32_t stream_id, absl::string_view name, absl::string_view value) override;
@@ -43,7 +44,7 @@ class Upstream final : public H2Connection {
   void OnStreamClosed(int32_t stream_id, uint32_t error_code) override;
   void OnHeadersSent(int32_t stream_id) override;
   void OnHeadersNotSent(int32_t stream_id) override;
-  void OnSettings() override;
+  void OnPeerReady() override;
   void OnGoaway(int32_t last_stream_id) override;
   ssize_t ReadBody(int32_t stream_id, uint8_t* buffer, size_t size, uint32_t* flags) override;
   void OnClosed() override;

@@ -102,8 +102,8 @@ void Worker::OnAccepted(Acceptor& acceptor, TcpSocket socket) {
   connection->Start();
 }
 
-std::vector<std::shared_ptr<H2Connection>> Worker::Connections() const {
-  std::vector<std::shared_ptr<H2Connection>> connections;
+std::vector<std::shared_ptr<Connection>> Worker::Connections() const {
+  std::vector<std::shared_ptr<Connection>> connections;
   connections.reserve(connections_.size());
   for (const auto& [key, connection] : connections_) connections.push_back(connection);
   return connections;
@@ -118,11 +118,11 @@ std::vector<std::shared_ptr<Downstream>> Worker::Downstreams() const {
   return downstreams;
 }
 
-void Worker::Remember(const std::shared_ptr<H2Connection>& connection) {
+void Worker::Remember(const std::shared_ptr<Connection>& connection) {
   connections_.emplace(connection.get(), connection);
 }
 
-void Worker::Forget(H2Connection* connection) {
+void Worker::Forget(Connection* connection) {
   if (dynamic_cast<Downstream*>(connection) != nullptr) metrics_->connections.Add(-1);
   // The caller is a method of it: it goes when that has returned.
   const auto it = connections_.find(connection);
@@ -143,7 +143,7 @@ void Worker::OnQuotaTrip() {
   });
 }
 
-void Worker::AddDirty(std::shared_ptr<H2Connection> connection) {
+void Worker::AddDirty(std::shared_ptr<Connection> connection) {
   dirty_.push_back(std::move(connection));
   if (flush_posted_) return;
   flush_posted_ = true;
@@ -158,7 +158,7 @@ void Worker::PostAfter(absl::Duration after, std::function<void()> work) {
 
 void Worker::FlushDirty() {
   flush_posted_ = false;
-  std::vector<std::shared_ptr<H2Connection>> dirty;
+  std::vector<std::shared_ptr<Connection>> dirty;
   dirty.swap(dirty_);
   for (const auto& connection : dirty) connection->Flush();
 }
@@ -262,7 +262,7 @@ void Worker::Drain(absl::Duration grace) {
     drain_timer_.expires_after(absl::ToChronoNanoseconds(kDrainNotice));
     drain_timer_.async_wait(
         [this, force_at = now() + absl::ToChronoNanoseconds(grace)](const error_code&) {
-          for (const auto& downstream : Downstreams()) downstream->LastGoaway();
+          for (const auto& downstream : Downstreams()) downstream->EndStreams();
           FinishDrain(force_at);
         });
   });

@@ -15,9 +15,9 @@
 #include "absl/status/status.h"
 #include "libs/clock/clock.h"
 #include "services/gateway/caller_cache.h"
+#include "services/gateway/connection.h"
 #include "services/gateway/evidence.h"
 #include "services/gateway/gateway_metrics.h"
-#include "services/gateway/h2_connection.h"
 #include "services/gateway/policy.h"
 #include "services/gateway/token_cache.h"
 #include "services/gateway/upstream.h"
@@ -70,9 +70,9 @@ class Worker {
 
   void Post(std::function<void()> work) { boost::asio::post(io_, std::move(work)); }
   void PostAfter(absl::Duration after, std::function<void()> work);
-  void AddDirty(std::shared_ptr<H2Connection> connection);
-  void Remember(const std::shared_ptr<H2Connection>& connection);
-  void Forget(H2Connection* connection);
+  void AddDirty(std::shared_ptr<Connection> connection);
+  void Remember(const std::shared_ptr<Connection>& connection);
+  void Forget(Connection* connection);
 
   // Calls that wait to know what their quota has left; all are told after each trip to Redis.
   void WaitForQuota(Exchange* exchange) { quota_waiting_.insert(exchange); }
@@ -102,7 +102,7 @@ class Worker {
   };
   void Accept(Acceptor& acceptor);
   void OnAccepted(Acceptor& acceptor, TcpSocket socket);
-  std::vector<std::shared_ptr<H2Connection>> Connections() const;
+  std::vector<std::shared_ptr<Connection>> Connections() const;
   std::vector<std::shared_ptr<Downstream>> Downstreams() const;
   // Closes the connections that hold most, until what is held is within its limit.
   void ShedMemory();
@@ -123,8 +123,8 @@ class Worker {
   std::shared_ptr<const Policy> policy_;
   TlsContext server_tls_, client_tls_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
-  absl::flat_hash_map<H2Connection*, std::shared_ptr<H2Connection>> connections_;
-  std::vector<std::shared_ptr<H2Connection>> dirty_;
+  absl::flat_hash_map<Connection*, std::shared_ptr<Connection>> connections_;
+  std::vector<std::shared_ptr<Connection>> dirty_;
   bool flush_posted_ = false, shed_posted_ = false, draining_ = false, closing_ = false;
   size_t exchanges_ = 0;
   absl::flat_hash_set<Exchange*> quota_waiting_, quota_told_;
