@@ -59,6 +59,21 @@ std::string Sha256Stream::Finish() {
   return out;
 }
 
+Sha512Stream::Sha512Stream() {
+  static_assert(sizeof(state_) == sizeof(SHA512_CTX));
+  SHA512_Init(reinterpret_cast<SHA512_CTX*>(state_));
+}
+
+void Sha512Stream::Update(absl::string_view data) {
+  SHA512_Update(reinterpret_cast<SHA512_CTX*>(state_), data.data(), data.size());
+}
+
+std::string Sha512Stream::Finish() {
+  std::string out(64, '\0');
+  SHA512_Final(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<SHA512_CTX*>(state_));
+  return out;
+}
+
 std::string RandomBytes(size_t n) {
   std::string out(n, '\0');
   if (RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(n)) != 1) abort();

@@ -26,6 +26,18 @@ class Sha256Stream {
   alignas(8) unsigned char state_[112];
 };
 
+// 64 raw bytes; otherwise as Sha256Stream.
+class Sha512Stream {
+ public:
+  Sha512Stream();
+  void Update(absl::string_view data);
+  std::string Finish();
+
+ private:
+  // SHA512_CTX
+  alignas(8) unsigned char state_[216];
+};
+
 // Aborts the process when the system has no randomness: there is no safe way on.
 std::string RandomBytes(size_t n);
 

@@ -52,6 +52,16 @@ absl::Status WithRetryDelay(absl::Status status, absl::Duration delay) {
   return status;
 }
 
+absl::Duration RetryDelayOf(const absl::Status& status) {
+  google::rpc::RetryInfo retry;
+  const auto payload = status.GetPayload(TypeUrl(google::rpc::RetryInfo::default_instance()));
+  if (!payload.has_value() || !retry.ParseFromString(std::string(*payload))) {
+    return absl::ZeroDuration();
+  }
+  return absl::Seconds(retry.retry_delay().seconds()) +
+         absl::Nanoseconds(retry.retry_delay().nanos());
+}
+
 absl::Status WithQuotaFailure(absl::Status status, absl::string_view subject,
                               absl::string_view description) {
   google::rpc::QuotaFailure failure;

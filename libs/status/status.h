@@ -33,6 +33,8 @@ absl::Status MakeFieldError(absl::string_view reason, absl::string_view field,
 
 // Adds google.rpc.RetryInfo: when to try again.
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
+// Zero when it has none.
+absl::Duration RetryDelayOf(const absl::Status& status);
 
 // Adds google.rpc.QuotaFailure: whose limit, and which.
 absl::Status WithQuotaFailure(absl::Status status, absl::string_view subject,

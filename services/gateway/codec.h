@@ -70,6 +70,8 @@ class Codec {
   virtual void Reset(int32_t stream_id, uint32_t error_code) = 0;
   // True when no body byte may be sent on a stream now.
   virtual bool WindowIsShut(int32_t stream_id) const = 0;
+  // False: what comes after a body is lost.
+  virtual bool carries_trailers() const = 0;
   // As client: how many streams the peer takes at once.
   virtual size_t MaxStreams() const = 0;
 };

@@ -1,8 +1,7 @@
 #include "services/gateway/downstream.h"
 
-#include "absl/strings/str_cat.h"
-#include "google/protobuf/util/json_util.h"
-#include "libs/status/status.h"
+#include "absl/strings/match.h"
+#include "services/gateway/h1_codec.h"
 #include "services/gateway/h2_codec.h"
 #include "services/gateway/worker.h"
 
@@ -14,9 +13,16 @@ Downstream::Downstream(Worker* worker, TcpSocket socket, const TlsContext& tls,
   peer_.tls = tls != nullptr;
 }
 
-std::unique_ptr<Codec> Downstream::MakeCodec(absl::string_view) {
-  if (ssl() != nullptr && !AgreedOnH2(ssl())) return nullptr;
-  return std::make_unique<H2Codec>(H2Codec::Role::kServer, events());
+std::unique_ptr<Codec> Downstream::MakeCodec(absl::string_view first_bytes) {
+  bool h2 = ssl() != nullptr && AgreedOnH2(ssl());
+  if (ssl() == nullptr) {
+    // RFC 9113, 3.4: so begins every HTTP/2 connection, and none of HTTP/1.1.
+    const absl::string_view preface = absl::string_view(NGHTTP2_CLIENT_MAGIC).substr(0, 4);
+    if (first_bytes.size() < preface.size()) return nullptr;
+    h2 = absl::StartsWith(first_bytes, preface);
+  }
+  if (h2) return std::make_unique<H2Codec>(H2Codec::Role::kServer, events());
+  return std::make_unique<H1Codec>(H1Codec::Role::kServer, events());
 }
 
 void Downstream::OnReady() {
@@ -65,7 +71,6 @@ void Downstream::OnEndOfData(int32_t stream_id) {
 
 void Downstream::OnStreamClosed(int32_t stream_id, uint32_t) {
   exchanges_.erase(stream_id);
-  http_bodies_.erase(stream_id);
   if (open_headers_ == stream_id) open_headers_ = 0;  // its block was not well-formed
   last_activity_ = worker_->now();
 }
@@ -75,11 +80,6 @@ void Downstream::OnEndSent(int32_t stream_id) {
 }
 
 ssize_t Downstream::ReadBody(int32_t stream_id, uint8_t* buffer, size_t size, uint32_t* flags) {
-  if (const auto it = http_bodies_.find(stream_id); it != http_bodies_.end()) {
-    const size_t taken = it->second.Take(buffer, size);
-    if (it->second.empty()) *flags |= NGHTTP2_DATA_FLAG_EOF;
-    return static_cast<ssize_t>(taken);
-  }
   Exchange* exchange = Find(stream_id);
   if (exchange == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   return exchange->ReadResponse(buffer, size, flags);
@@ -94,20 +94,6 @@ void Downstream::SubmitResponse(int32_t stream_id, const Headers& head, bool end
 void Downstream::SubmitTrailers(int32_t stream_id, const Headers& trailers) {
   codec_->SubmitTrailers(stream_id, trailers);
   FlushSoon();
-}
-
-void Downstream::AnswerHttp(int32_t stream_id, absl::string_view http_status,
-                            const absl::Status& status) {
-  std::string json;
-  google::rpc::Status plain;  // without details: their Any form needs the types' names only
-  plain.set_code(static_cast<int>(status.code()));
-  plain.set_message(absl::StrCat(ErrorReason(status), ": ", status.message()));
-  const auto converted = google::protobuf::util::MessageToJsonString(plain, &json);
-  if (!converted.ok()) json = "{}";
-  worker_->CountRefused(status);
-  http_bodies_[stream_id].Append(json);
-  SubmitResponse(stream_id, {{":status", http_status}, {"content-type", "application/json"}},
-                 false);
 }
 
 void Downstream::CountBuffered(int64_t change) {
@@ -153,7 +139,6 @@ void Downstream::Sweep(SteadyTime now) {
 void Downstream::OnClosed() {
   // nghttp2 does not report streams of a session that ends.
   exchanges_.clear();
-  http_bodies_.clear();
 }
 
 }  // namespace lgsp::gateway

@@ -29,8 +29,7 @@ class Downstream final : public Connection {
 
   void SubmitResponse(int32_t stream_id, const Headers& head, bool end_stream);
   void SubmitTrailers(int32_t stream_id, const Headers& trailers);
-  // For what is not gRPC: an HTTP status with a google.rpc.Status as JSON.
-  void AnswerHttp(int32_t stream_id, absl::string_view http_status, const absl::Status& status);
+  bool carries_trailers() const { return codec_->carries_trailers(); }
   // Bytes held for the calls of this connection, in both directions.
   void CountBuffered(int64_t change);
   int64_t buffered() const { return buffered_; }
@@ -58,7 +57,6 @@ class Downstream final : public Connection {
 
   Peer peer_;
   absl::flat_hash_map<int32_t, std::unique_ptr<Exchange>> exchanges_;
-  absl::flat_hash_map<int32_t, Body> http_bodies_;
   SteadyTime last_activity_, headers_begun_;
   // The stream whose header block is not complete.
   int32_t open_headers_ = 0;

@@ -81,6 +81,7 @@ std::string OutcomeRecord(const OutcomeParts& parts) {
   outcome.Number(Outcome::kRequestBytesFieldNumber, static_cast<uint64_t>(parts.request_bytes));
   outcome.Bytes(Outcome::kResponseSha256FieldNumber, parts.response_sha256);
   outcome.Number(Outcome::kResponseBytesFieldNumber, static_cast<uint64_t>(parts.response_bytes));
+  outcome.Number(Outcome::kHttpStatusFieldNumber, static_cast<uint64_t>(parts.http_status));
   return RecordOf(Record::kOutcomeFieldNumber, outcome);
 }
 

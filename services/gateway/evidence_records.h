@@ -33,6 +33,7 @@ struct OutcomeParts {
   int64_t request_bytes = 0;
   absl::string_view response_sha256;
   int64_t response_bytes = 0;
+  int http_status = 0;
 };
 std::string OutcomeRecord(const OutcomeParts& parts);
 

@@ -1,5 +1,7 @@
 #include "services/gateway/exchange.h"
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
@@ -90,7 +92,13 @@ void Exchange::OnRequestData(absl::string_view data) {
   if (recorded_) request_digest_.Add(data);
   CountBuffered(static_cast<int64_t>(data.size()));
   if (local_ != nullptr) return AnswerLocally();
-  if (absl::Status status = scanner_.Scan(data); !status.ok()) return Fail(status);
+  if (rest_ != nullptr) {
+    if (IsBodyless(head_.method)) return Fail(BodyNotAllowed());
+    rest_->body.Update(data);
+    rest_->body_bytes += static_cast<int64_t>(data.size());
+  } else if (absl::Status status = scanner_.Scan(data); !status.ok()) {
+    return Fail(status);
+  }
   if (upstream_ != nullptr) upstream_->Resume(upstream_id_);
 }
 
@@ -101,7 +109,8 @@ void Exchange::OnRequestEnd() {
   if (upstream_ != nullptr) upstream_->Resume(upstream_id_);
 }
 
-Headers Exchange::UpstreamHead() {
+Headers Exchange::UpstreamHead(absl::string_view address) {
+  if (rest_ != nullptr) return RestUpstreamHead(address);
   return ForwardedHead(head_, decision_, TimeLeft(), caller_->token, exchange_id_);
 }
 
@@ -143,11 +152,12 @@ void Exchange::OnResponseHead(bool end_stream) {
   const absl::string_view status = FieldOf(fields, ":status");
   if (absl::StartsWith(status, "1")) return;  // informational: the answer is still to come
   if (!status.empty() && !answered_) {
-    answer_head_ = std::move(fields);
+    answer_head_ = rest_ != nullptr ? RestAnswerHead(fields, end_stream) : std::move(fields);
     if (!end_stream) return SubmitResponse(false);
-    return Conclude(Outcome::ANSWERED, GrpcCode(answer_head_), "");
+    return Conclude(Outcome::ANSWERED,
+                    rest_ != nullptr ? GrpcCodeOf(http_status_) : GrpcCode(answer_head_), "");
   }
-  trailers_ = std::move(fields);
+  if (rest_ == nullptr) trailers_ = std::move(fields);
   if (end_stream) OnResponseEnd();
 }
 
@@ -168,7 +178,8 @@ void Exchange::OnResponseData(absl::string_view data) {
 
 void Exchange::OnResponseEnd() {
   if (finished_) return;
-  Conclude(Outcome::ANSWERED, GrpcCode(trailers_), "");
+  Conclude(Outcome::ANSWERED, rest_ != nullptr ? GrpcCodeOf(http_status_) : GrpcCode(trailers_),
+           "");
 }
 
 void Exchange::EndResponse() {
@@ -183,8 +194,11 @@ void Exchange::EndResponse() {
 
 ssize_t Exchange::ReadResponse(uint8_t* buffer, size_t size, uint32_t* flags) {
   if (end_submitted_) return NGHTTP2_ERR_DEFERRED;
-  const size_t taken = response_.Take(buffer, size);
+  const size_t taken = response_.Take(buffer, std::min(size, Sendable()));
   if (taken > 0) {
+    if (rest_ != nullptr && rest_->left.has_value()) {
+      *rest_->left -= std::min<uint64_t>(taken, *rest_->left);
+    }
     CountBuffered(-static_cast<int64_t>(taken));
     if (upstream_ != nullptr) upstream_->Consume(upstream_id_, taken);
     if (local_ != nullptr && !response_.ended) AnswerLocally();
@@ -231,14 +245,31 @@ void Exchange::Fail(const absl::Status& status) {
   CountBuffered(-static_cast<int64_t>(request_.size()));
   request_.Clear();
   DropHead();
-  if (answered_) {
-    trailers_ = StatusFields(status);
-  } else {
-    answer_head_ = {{":status", "200"}, {"content-type", kGrpcType}};
-    answer_head_.Append(StatusFields(status));
-  }
+  SetError(status);
   Conclude(forwarded_ ? Outcome::FAILED : Outcome::REFUSED, static_cast<int>(status.code()),
            ErrorReason(status));
+}
+
+void Exchange::SetError(const absl::Status& status) {
+  if (answered_) {
+    // A REST answer has nothing behind its body.
+    broken_off_ = protocol_ != Protocol::kGrpc;
+    if (!broken_off_) trailers_ = StatusFields(status);
+    return;
+  }
+  if (protocol_ == Protocol::kGrpc) {
+    answer_head_ = {{":status", "200"}, {"content-type", kGrpcType}};
+    answer_head_.Append(StatusFields(status));
+    return;
+  }
+  HttpAnswer answer =
+      protocol_ == Protocol::kRest ? RestError(status, exchange_id_, accept_) : HttpError(status);
+  answer_head_ = std::move(answer.head);
+  absl::SimpleAtoi(FieldOf(answer_head_, ":status"), &http_status_);
+  CountBuffered(-static_cast<int64_t>(response_.size()));
+  response_.Clear();
+  if (head_.method != "HEAD") response_.Append(answer.body);
+  CountBuffered(static_cast<int64_t>(response_.size()));
 }
 
 void Exchange::OnDeadline() {
@@ -271,7 +302,7 @@ void Exchange::OnPolicy(const Policy& policy) {
   const Identity identity{SystemUnder(policy, downstream_->peer(), token_), token_};
   bool allowed = identity.system != nullptr;
   if (allowed && local_ == nullptr) {
-    const auto decision = Decide(policy, identity, head_, worker_->clock().SecurityNow());
+    const auto decision = DecideBy(policy, identity, worker_->clock().SecurityNow());
     allowed = decision.ok() && CallerOf(*decision, identity, head_).ok() &&
               decision->grant->agreement->name() == decision_.grant->agreement->name();
   }

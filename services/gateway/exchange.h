@@ -13,6 +13,7 @@
 #include "services/gateway/evidence.h"
 #include "services/gateway/local_call.h"
 #include "services/gateway/pipeline.h"
+#include "services/gateway/rest_call.h"
 
 namespace lgsp::gateway {
 
@@ -64,27 +65,43 @@ class Exchange {
 
   const Decision& decision() const { return decision_; }
   const std::shared_ptr<const KnownCaller>& caller() const { return caller_; }
-  // Header fields for the service, made when the stream to it is opened.
-  Headers UpstreamHead();
+  // Header fields for the service at `address`, made when the stream to it is opened.
+  Headers UpstreamHead(absl::string_view address);
   bool request_ended_at_once() const {
     return request_.ended && request_.empty() && !request_taken_;
   }
   SteadyTime begun() const { return begun_; }
 
  private:
+  // How the caller speaks: what is neither of the first two is refused.
+  enum class Protocol { kGrpc, kRest, kHttp };
+
   void Begin();
+  void BeginRest();
+  absl::StatusOr<Decision> DecideBy(const Policy& policy, const Identity& identity,
+                                    absl::Time now) const;
+  // What only the gateway can say of a REST call, once it is allowed.
+  void PrepareRest();
+  Headers RestUpstreamHead(absl::string_view address) const;
+  Headers RestAnswerHead(const Headers& fields, bool end_stream);
+  // What names the call in the log.
+  std::string EvidencePath() const;
   void BeginLocally(const SystemEntry* system);
   void BeginRelay(Decision decision);
   // Takes one call of the agreement's quota, or waits for that, then Go.
   void TakeQuota();
   void Go();
-  void RefuseHttp();
+  void RefuseHttp(bool grpc);
   void LeaveUpstream();
   // The head is of no more use: a refused call must not keep it until its answer has left.
   void DropHead();
   void AnswerLocally();
   void OnLocalEnd();
   void SubmitResponse(bool end_stream);
+  // The answer is, or ends as far as it can be told, with an error of ours.
+  void SetError(const absl::Status& status);
+  // Of response_, what may leave now: the last byte that a `content-length` announces is the end.
+  size_t Sendable() const;
   // The answer is complete but for what waits, and trailers_.
   void EndResponse();
   void AddIntent();
@@ -111,6 +128,10 @@ class Exchange {
   const std::string exchange_id_;
 
   RequestHead head_;
+  Protocol protocol_ = Protocol::kGrpc;
+  std::unique_ptr<RestCall> rest_;
+  std::string accept_;
+  int http_status_ = 0;
   size_t header_bytes_ = 0;
   bool headers_too_large_ = false, head_done_ = false;
   Decision decision_;
@@ -144,8 +165,8 @@ class Exchange {
   // `recorded_`: evidence is kept of it; `forwarded_`: the service may have begun it; `concluded_`:
   // its outcome is with the log; `released_`: nothing of its end waits for the log any more.
   bool recorded_ = false, forwarded_ = false, concluded_ = false, released_ = false;
-  // The last frame of the answer is with the connection.
-  bool end_submitted_ = false;
+  // The last frame of the answer is with the connection; the answer cannot be completed.
+  bool end_submitted_ = false, broken_off_ = false;
   std::multimap<SteadyTime, Exchange*>::iterator deadline_;
   bool has_deadline_ = false;
 };

@@ -45,40 +45,41 @@ void Exchange::OnRequestHead(bool end_stream) {
   head_done_ = true;
   request_.ended = end_stream;
   recorded_ = worker_->evidence().enabled() && !IsLocal(head_.path);
+  const bool grpc = head_.method == "POST" && IsGrpc(FieldOf(head_.fields, "content-type"));
+  if (absl::StartsWith(head_.path, kRestPrefix)) {
+    protocol_ = Protocol::kRest;
+    accept_ = std::string(FieldOf(head_.fields, "accept").substr(0, kMaxAccept));
+  } else if (!grpc || !downstream_->carries_trailers()) {
+    protocol_ = Protocol::kHttp;
+  }
   if (headers_too_large_) {
     return Fail(MakeError(absl::StatusCode::kResourceExhausted, "HEADERS_TOO_LARGE",
                           "the header fields are larger than the gateway takes"));
   }
-  if (head_.method != "POST" || !IsGrpc(FieldOf(head_.fields, "content-type"))) {
-    return RefuseHttp();
-  }
+  if (protocol_ == Protocol::kHttp) return RefuseHttp(grpc);
+  if (protocol_ == Protocol::kRest) return BeginRest();
   Begin();
 }
 
-void Exchange::RefuseHttp() {
+void Exchange::RefuseHttp(bool grpc) {
   // The body of the answer waits for the system's window, like any other.
   SetDeadline(kDefaultDeadline);
+  const auto refused = [](absl::string_view reason, absl::string_view message) {
+    return MakeError(absl::StatusCode::kInvalidArgument, reason, message);
+  };
+  if (grpc) return Fail(refused("HTTP2_REQUIRED", "gRPC needs HTTP/2"));
   const absl::Status path = SplitPath(head_.path).status();
-  if (!path.ok()) {
-    downstream_->AnswerHttp(stream_id_, "400", path);
-  } else if (head_.method != "POST") {
-    downstream_->AnswerHttp(stream_id_, "405",
-                            MakeError(absl::StatusCode::kInvalidArgument, "METHOD_UNSUPPORTED",
-                                      "this listener takes gRPC: POST"));
-  } else {
-    downstream_->AnswerHttp(
-        stream_id_, "415",
-        MakeError(absl::StatusCode::kInvalidArgument, "CONTENT_TYPE_UNSUPPORTED",
-                  "this listener takes gRPC: content-type application/grpc"));
+  if (!path.ok()) return Fail(path);
+  if (head_.method != "POST") {
+    return Fail(refused("METHOD_UNSUPPORTED", "this path takes gRPC: POST"));
   }
-  DropHead();
-  Finish(static_cast<int>(absl::StatusCode::kInvalidArgument));
+  Fail(refused("CONTENT_TYPE_UNSUPPORTED", "this path takes gRPC: content-type application/grpc"));
 }
 
 void Exchange::Begin() {
   policy_ = worker_->policy();
   // A path that is registered, byte for byte, needs no judging.
-  if (policy_->FindRoute(head_.path) == nullptr) {
+  if (rest_ == nullptr && policy_->FindRoute(head_.path) == nullptr) {
     if (const auto path = ParseGrpcPath(head_.path); !path.ok()) return Fail(path.status());
   }
   const absl::Time now = worker_->clock().SecurityNow();
@@ -88,7 +89,7 @@ void Exchange::Begin() {
   token_ = identity->token;
   system_ = identity->system;
   if (IsLocal(head_.path)) return BeginLocally(identity->system);
-  auto decision = Decide(*policy_, *identity, head_, now);
+  auto decision = DecideBy(*policy_, *identity, now);
   if (!decision.ok()) return Fail(decision.status());
   auto caller = worker_->callers().Find(CallerKey(*policy_, *decision, *identity, head_),
                                         [&] { return CallerOf(*decision, *identity, head_); });
@@ -97,8 +98,15 @@ void Exchange::Begin() {
   BeginRelay(*std::move(decision));
 }
 
+absl::StatusOr<Decision> Exchange::DecideBy(const Policy& policy, const Identity& identity,
+                                            absl::Time now) const {
+  return rest_ != nullptr ? DecideRest(policy, identity, head_, rest_->target, now)
+                          : Decide(policy, identity, head_, now);
+}
+
 void Exchange::BeginRelay(Decision decision) {
   decision_ = std::move(decision);
+  if (rest_ != nullptr) PrepareRest();
   Started(const_cast<RouteMetrics*>(&decision_.route->metrics));
   if (TimeLeft() <= absl::ZeroDuration()) return Fail(DeadlinePassed());
   if (absl::Status admitted = worker_->Admit(); !admitted.ok()) return Fail(admitted);

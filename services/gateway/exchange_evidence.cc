@@ -36,7 +36,7 @@ std::string HeadSha256(const RequestHead& head) {
 std::string PrintablePath(absl::string_view path, size_t limit) {
   path = path.substr(0, limit);
   const bool printable = std::all_of(path.begin(), path.end(),
-                                     [](char c) { return c >= 0x21 && c <= 0x7E && c != '\\'; });
+                                     [](char c) { return c >= 0x20 && c <= 0x7E && c != '\\'; });
   return printable ? std::string(path) : absl::CHexEscape(path);
 }
 
@@ -59,8 +59,8 @@ void Exchange::AddIntent() {
     refused.set_system(system_->system->name());
     caller = refused.SerializeAsString();
   }
-  const std::string path =
-      PrintablePath(head_.path, system_ != nullptr ? kMaxEvidencePath : kMaxStrangerPath);
+  const std::string path = PrintablePath(protocol_ == Protocol::kGrpc ? head_.path : EvidencePath(),
+                                         system_ != nullptr ? kMaxEvidencePath : kMaxStrangerPath);
   ticket_ = worker_->evidence().AddIntent(
       this, IntentRecord({exchange_id_, worker_->clock().SecurityNow(),
                           caller_ != nullptr ? caller_->evidence : caller, path,
@@ -90,8 +90,9 @@ void Exchange::AddOutcome(Outcome::End end, int grpc_code, absl::string_view rea
   const std::string request = request_digest_.hash.Finish();
   const std::string response = response_digest_.hash.Finish();
   worker_->evidence().AddOutcome(
-      ticket_, OutcomeRecord({exchange_id_, worker_->clock().SecurityNow(), end, grpc_code, reason,
-                              request, request_digest_.bytes, response, response_digest_.bytes}));
+      ticket_,
+      OutcomeRecord({exchange_id_, worker_->clock().SecurityNow(), end, grpc_code, reason, request,
+                     request_digest_.bytes, response, response_digest_.bytes, http_status_}));
 }
 
 void Exchange::OnOutcomeDurable(const absl::Status& durable) {
@@ -99,12 +100,7 @@ void Exchange::OnOutcomeDurable(const absl::Status& durable) {
   if (!durable.ok() && forwarded_) {
     worker_->CountRefused(durable);
     LeaveUpstream();
-    if (answered_) {
-      trailers_ = StatusFields(durable);
-    } else {
-      answer_head_ = {{":status", "200"}, {"content-type", kGrpcType}};
-      answer_head_.Append(StatusFields(durable));
-    }
+    SetError(durable);
   }
   Headers& last = answered_ ? trailers_ : answer_head_;
   if (durable.ok() && !last.empty()) {
@@ -116,7 +112,13 @@ void Exchange::OnOutcomeDurable(const absl::Status& durable) {
 
 void Exchange::Release() {
   released_ = true;
-  return answered_ ? EndResponse() : SubmitResponse(true);
+  if (broken_off_) return downstream_->Reset(stream_id_, NGHTTP2_INTERNAL_ERROR);
+  if (!answered_) {
+    const bool whole = response_.empty();
+    SubmitResponse(whole);
+    if (whole) return;
+  }
+  EndResponse();
 }
 
 void Exchange::Sweep(SteadyTime now) {

@@ -29,6 +29,7 @@ class H2Codec final : public Codec {
   void Resume(int32_t stream_id) override;
   void Reset(int32_t stream_id, uint32_t error_code) override;
   bool WindowIsShut(int32_t stream_id) const override;
+  bool carries_trailers() const override { return true; }
   size_t MaxStreams() const override;
 
  private:

@@ -16,6 +16,8 @@ inline constexpr uint32_t kMaxStreamsPerConnection = 256;
 inline constexpr size_t kReadBufferBytes = 64 << 10;
 // Output gathered before it is written; more waits inside nghttp2.
 inline constexpr size_t kWriteBufferBytes = 128 << 10;
+// What is taken of a body at a time (HTTP/1.1).
+inline constexpr size_t kBodyPieceBytes = 16 << 10;
 // Names and values of one header block, as counted by HTTP/2 (32 per field).
 inline constexpr size_t kMaxHeaderBytes = 32 << 10;
 inline constexpr size_t kHeaderFieldOverhead = 32;
@@ -46,6 +48,8 @@ inline constexpr size_t kMaxLocalBacklogBytes = 64 << 10;
 
 // Connections that take calls, calls on one of them, and calls that wait for one.
 inline constexpr int kMaxConnectionsPerUpstream = 4;
+// Of HTTP/1.1, where a connection has one call at a time.
+inline constexpr int kMaxHttp1Connections = 64;
 inline constexpr size_t kMaxStreamsPerUpstream = 1000;
 inline constexpr size_t kMaxQueuedPerUpstream = 1000;
 
@@ -77,6 +81,9 @@ inline constexpr absl::Duration kMaxDeadline = absl::Hours(1);
 // Between the announcement of a drain and the last word on which calls are taken.
 inline constexpr absl::Duration kDrainNotice = absl::Milliseconds(500);
 inline constexpr int kDefaultDrainSeconds = 20;
+
+// Of the field `accept` of a REST call, what is kept for an error.
+inline constexpr size_t kMaxAccept = 256;
 
 // Records that are written to the evidence log at once.
 inline constexpr size_t kMaxEvidenceBatch = 1000;

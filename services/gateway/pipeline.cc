@@ -13,6 +13,7 @@
 #include "libs/clock/clock.h"
 #include "libs/status/status.h"
 #include "services/gateway/limits.h"
+#include "services/gateway/rest.h"
 
 namespace lgsp::gateway {
 namespace {
@@ -142,7 +143,10 @@ bool IsTraceparent(absl::string_view text) {
   });
 }
 
-std::string NewTraceparent() {
+// As the caller has it, or a new one.
+std::string TraceparentOf(const RequestHead& head) {
+  const absl::string_view given = FieldOf(head.fields, "traceparent");
+  if (IsTraceparent(given)) return std::string(given);
   return absl::StrCat("00-", absl::Hex(RandomWord(), absl::kZeroPad16),
                       absl::Hex(RandomWord(), absl::kZeroPad16), "-",
                       absl::Hex(RandomWord(), absl::kZeroPad16), "-01");
@@ -172,8 +176,22 @@ absl::StatusOr<Decision> Decide(const Policy& policy, const Identity& identity,
   ASSIGN_OR_RETURN(decision.grant, FindGrant(identity.system, head.path, now));
   decision.route = policy.FindRoute(head.path);  // a grant has one
   ASSIGN_OR_RETURN(decision.timeout, TimeoutOf(head));
-  const absl::string_view traceparent = FieldOf(head.fields, "traceparent");
-  decision.traceparent = IsTraceparent(traceparent) ? std::string(traceparent) : NewTraceparent();
+  decision.traceparent = TraceparentOf(head);
+  return decision;
+}
+
+absl::StatusOr<Decision> DecideRest(const Policy& policy, const Identity& identity,
+                                    const RequestHead& head, const RestTarget& target,
+                                    absl::Time now) {
+  RETURN_IF_ERROR(CheckReserved(head.fields));
+  RETURN_IF_ERROR(CheckClient(head.fields, identity.system->system->xroad_client()));
+  ASSIGN_OR_RETURN(const RestMatch match, FindRestGrant(identity.system, target, head.method, now));
+  Decision decision;
+  decision.grant = match.grant;
+  decision.endpoint = match.endpoint;
+  decision.route = policy.FindRoute(absl::StrCat("/", target.service));  // a grant has one
+  decision.timeout = kDefaultDeadline;
+  decision.traceparent = TraceparentOf(head);
   return decision;
 }
 

@@ -36,11 +36,18 @@ struct Decision {
   // From now on.
   absl::Duration timeout;
   std::string traceparent;
+  // Of a REST call.
+  const Endpoint* endpoint = nullptr;
 };
 
 // PURE, as is what follows. The errors are documented for callers in README.md.
 absl::StatusOr<Decision> Decide(const Policy& policy, const Identity& identity,
                                 const RequestHead& head, absl::Time now);
+
+// The same of a REST call.
+absl::StatusOr<Decision> DecideRest(const Policy& policy, const Identity& identity,
+                                    const RequestHead& head, const RestTarget& target,
+                                    absl::Time now);
 
 // Who calls, as the service is told; all but iss, iat and exp.
 absl::StatusOr<lgsp::auth::v1::Caller> CallerOf(const Decision& decision, const Identity& identity,

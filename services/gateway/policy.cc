@@ -1,13 +1,17 @@
 #include "services/gateway/policy.h"
 
+#include <algorithm>
 #include <atomic>
+#include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "libs/clock/timestamp.h"
 #include "libs/status/status.h"
 #include "services/gateway/endpoint.h"
 #include "services/gateway/limits.h"
+#include "services/gateway/path_rule.h"
 
 namespace lgsp::gateway {
 namespace {
@@ -18,6 +22,7 @@ using lgsp::registry::v1::PolicySnapshot;
 using lgsp::registry::v1::PolicySystem;
 
 constexpr char kEveryMethod[] = "*";
+constexpr char kEveryEndpoint[] = "* /**";
 // 169.254.0.0/16
 constexpr uint32_t kLinkLocal = 0xA9FE;
 
@@ -50,7 +55,25 @@ absl::Status CheckUpstream(const lgsp::registry::v1::Upstream& upstream,
   return absl::OkStatus();
 }
 
+bool IsInForce(const Grant& grant, absl::Time now) {
+  return now >= grant.valid_from && now < grant.valid_until;
+}
+
+absl::Status NoAgreement(absl::string_view path) {
+  return MakeError(absl::StatusCode::kPermissionDenied, "NO_AGREEMENT",
+                   "no agreement lets this system call this method", {{"path", path}});
+}
+
+absl::Status NotInForce(const Agreement& agreement) {
+  return MakeError(absl::StatusCode::kPermissionDenied, "AGREEMENT_NOT_IN_FORCE",
+                   "the agreement is not in force at this time", {{"agreement", agreement.name()}});
+}
+
 }  // namespace
+
+bool IsRestService(absl::string_view name) {
+  return absl::StartsWith(absl::StrCat("/", name), kRestPrefix);
+}
 
 absl::StatusOr<const Grant*> FindGrant(const SystemEntry* system, absl::string_view path,
                                        absl::Time now) {
@@ -59,16 +82,31 @@ absl::StatusOr<const Grant*> FindGrant(const SystemEntry* system, absl::string_v
     const auto it = system->grants.find(path);
     if (it != system->grants.end()) grants = &it->second;
   }
-  if (grants == nullptr) {
-    return MakeError(absl::StatusCode::kPermissionDenied, "NO_AGREEMENT",
-                     "no agreement lets this system call this method", {{"path", path}});
-  }
+  if (grants == nullptr) return NoAgreement(path);
   for (const Grant& grant : *grants) {
-    if (now >= grant.valid_from && now < grant.valid_until) return &grant;
+    if (IsInForce(grant, now)) return &grant;
   }
-  return MakeError(absl::StatusCode::kPermissionDenied, "AGREEMENT_NOT_IN_FORCE",
-                   "the agreement is not in force at this time",
-                   {{"agreement", grants->front().agreement->name()}});
+  return NotInForce(*grants->front().agreement);
+}
+
+absl::StatusOr<RestMatch> FindRestGrant(const SystemEntry* system, const RestTarget& target,
+                                        absl::string_view method, absl::Time now) {
+  const RestGrant* outside = nullptr;
+  if (system != nullptr) {
+    const auto it = system->rest_grants.find(target.service);
+    if (it != system->rest_grants.end()) {
+      for (const RestGrant& rest : it->second) {
+        for (const Endpoint& endpoint : rest.endpoints) {
+          if (!Matches(endpoint, method, target.segments)) continue;
+          if (IsInForce(rest.grant, now)) return RestMatch{&rest.grant, &endpoint};
+          outside = &rest;
+        }
+      }
+    }
+  }
+  if (outside != nullptr) return NotInForce(*outside->grant.agreement);
+  // The path itself may name a person.
+  return NoAgreement(absl::StrCat("/", target.service));
 }
 
 absl::StatusOr<std::shared_ptr<const Policy>> Policy::Compile(const PolicySnapshot& snapshot,
@@ -101,17 +139,31 @@ absl::Status Policy::LoadDescriptors() {
 
 absl::Status Policy::LoadRoutes(Upstreams upstreams, GatewayMetrics* metrics) {
   for (const PolicyService& service : snapshot_.services()) {
+    const bool rest = IsRestService(service.name());
     const auto* descriptor = pool_->FindServiceByName(service.name());
-    if (descriptor == nullptr) return Invalid(service.name(), "has no descriptor");
+    if (descriptor == nullptr && !rest) return Invalid(service.name(), "has no descriptor");
     if (service.upstreams().empty()) return Invalid(service.name(), "has no upstream");
     for (const auto& upstream : service.upstreams()) {
       RETURN_IF_ERROR(CheckUpstream(upstream, upstreams));
+      if (!rest && upstream.protocol() == lgsp::registry::v1::Upstream::HTTP1) {
+        return Invalid(service.name(), "is gRPC, which needs HTTP/2");
+      }
+    }
+    const auto add = [&](const std::string& path, const std::string& method) {
+      routes_.emplace(
+          path, Route{service.name(), method, &service, metrics->ForRoute(service.name(), method)});
+    };
+    if (rest) {
+      if (!ParseRestTarget(absl::StrCat("/", service.name())).ok() ||
+          (!service.base_path().empty() && !SplitPath(service.base_path()).ok())) {
+        return Invalid(service.name(), "is not r1/ and five identifiers, or has a bad base_path");
+      }
+      add(absl::StrCat("/", service.name()), "rest");
+      continue;
     }
     for (int i = 0; i < descriptor->method_count(); ++i) {
       const std::string& method = descriptor->method(i)->name();
-      routes_.emplace(
-          absl::StrCat("/", service.name(), "/", method),
-          Route{service.name(), method, &service, metrics->ForRoute(service.name(), method)});
+      add(absl::StrCat("/", service.name(), "/", method), method);
     }
   }
   return absl::OkStatus();
@@ -125,13 +177,11 @@ absl::Status Policy::LoadGrants() {
         return Invalid(system.name(), "shares a key");
     }
   }
+  std::set<absl::string_view> services;
+  for (const PolicyService& service : snapshot_.services()) services.insert(service.name());
   for (const Agreement& agreement : snapshot_.agreements()) {
     const auto system = systems_.find(agreement.consumer());
-    const auto* descriptor = pool_->FindServiceByName(agreement.service());
-    const bool registered =
-        descriptor != nullptr && descriptor->method_count() > 0 &&
-        FindRoute(absl::StrCat("/", agreement.service(), "/", descriptor->method(0)->name()));
-    if (system == systems_.end() || !registered) {
+    if (system == systems_.end() || services.count(agreement.service()) == 0) {
       return Invalid(agreement.name(), "names an unknown system or service");
     }
     if (agreement.has_quota() && !Quota::IsValid(agreement.quota())) {
@@ -140,31 +190,55 @@ absl::Status Policy::LoadGrants() {
     Grant grant{&agreement, absl::InfinitePast(), absl::InfiniteFuture(), nullptr};
     if (agreement.has_valid_from()) grant.valid_from = ToTime(agreement.valid_from());
     if (agreement.has_valid_until()) grant.valid_until = ToTime(agreement.valid_until());
-    const bool every = agreement.methods_size() == 1 && agreement.methods(0) == kEveryMethod;
-    for (int i = 0; i < descriptor->method_count(); ++i) {
-      const std::string& method = descriptor->method(i)->name();
-      const bool named = std::find(agreement.methods().begin(), agreement.methods().end(),
-                                   method) != agreement.methods().end();
-      if (every || named) {
-        system->second.grants[absl::StrCat("/", agreement.service(), "/", method)].push_back(grant);
-      }
+    RETURN_IF_ERROR(IsRestService(agreement.service()) ? LoadEndpoints(grant, system->second)
+                                                       : LoadMethods(grant, system->second));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Policy::LoadMethods(const Grant& grant, SystemEntry& system) const {
+  const Agreement& agreement = *grant.agreement;
+  const auto* descriptor = pool_->FindServiceByName(agreement.service());
+  const bool every = agreement.methods_size() == 1 && agreement.methods(0) == kEveryMethod;
+  for (int i = 0; i < descriptor->method_count(); ++i) {
+    const std::string& method = descriptor->method(i)->name();
+    const bool named = std::find(agreement.methods().begin(), agreement.methods().end(), method) !=
+                       agreement.methods().end();
+    if (every || named) {
+      system.grants[absl::StrCat("/", agreement.service(), "/", method)].push_back(grant);
     }
-    for (const std::string& method : agreement.methods()) {
-      if (!every && descriptor->FindMethodByName(method) == nullptr) {
-        return Invalid(agreement.name(), absl::StrCat("names an unknown method ", method));
-      }
+  }
+  for (const std::string& method : agreement.methods()) {
+    if (!every && descriptor->FindMethodByName(method) == nullptr) {
+      return Invalid(agreement.name(), absl::StrCat("names an unknown method ", method));
     }
   }
   return absl::OkStatus();
 }
 
+absl::Status Policy::LoadEndpoints(const Grant& grant, SystemEntry& system) {
+  const Agreement& agreement = *grant.agreement;
+  RestGrant rest{grant, {}};
+  for (const std::string& method : agreement.methods()) {
+    auto endpoint = ParseEndpointPattern(method == kEveryMethod ? kEveryEndpoint : method);
+    if (!endpoint.ok()) return Invalid(agreement.name(), endpoint.status().message());
+    rest.endpoints.push_back(*std::move(endpoint));
+  }
+  system.rest_grants[agreement.service()].push_back(std::move(rest));
+  return absl::OkStatus();
+}
+
 void Policy::LoadQuotas(QuotaTable& quotas) {
+  const auto load = [&](Grant& grant) {
+    if (!grant.agreement->has_quota()) return;
+    grant.quota = quotas.Find(grant.agreement->name(), grant.agreement->quota());
+  };
   for (auto& [name, system] : systems_) {
     for (auto& [path, grants] : system.grants) {
-      for (Grant& grant : grants) {
-        if (!grant.agreement->has_quota()) continue;
-        grant.quota = quotas.Find(grant.agreement->name(), grant.agreement->quota());
-      }
+      for (Grant& grant : grants) load(grant);
+    }
+    for (auto& [service, grants] : system.rest_grants) {
+      for (RestGrant& rest : grants) load(rest.grant);
     }
   }
 }

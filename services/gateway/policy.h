@@ -14,13 +14,14 @@
 #include "libs/auth/access_token.h"
 #include "services/gateway/gateway_metrics.h"
 #include "services/gateway/quota.h"
+#include "services/gateway/rest.h"
 
 namespace lgsp::gateway {
 
-// One method of one service: where it is, and its metrics.
+// One method of one service, or one REST service: where it is, and its metrics.
 struct Route {
   std::string service;
-  std::string method;
+  std::string method;  // `rest` of a REST service
   const lgsp::registry::v1::PolicyService* upstreams = nullptr;
   RouteMetrics metrics;
 };
@@ -34,18 +35,37 @@ struct Grant {
   std::shared_ptr<Quota> quota;
 };
 
+// What an agreement lets a system do with one REST service.
+struct RestGrant {
+  Grant grant;
+  std::vector<Endpoint> endpoints;
+};
+
 // A system that may call.
 struct SystemEntry {
   const lgsp::registry::v1::PolicySystem* system = nullptr;
   // By path, `/lgsp.dossiers.v1.Dossiers/GetDossier`.
   // An agreement and the one that continues it, say.
   absl::flat_hash_map<std::string, std::vector<Grant>> grants;
+  // By REST service, `r1/VN/GOV/CAMAU/LAND/parcels`.
+  absl::flat_hash_map<std::string, std::vector<RestGrant>> rest_grants;
 };
+
+// True of a service that is called by REST.
+bool IsRestService(absl::string_view name);
 
 // PURE: the grant that lets `system` call `path` now, the first in the order of the snapshot.
 // PERMISSION_DENIED NO_AGREEMENT, AGREEMENT_NOT_IN_FORCE.
 absl::StatusOr<const Grant*> FindGrant(const SystemEntry* system, absl::string_view path,
                                        absl::Time now);
+
+// The same of a REST call, with the endpoint of the agreement that it is.
+struct RestMatch {
+  const Grant* grant = nullptr;
+  const Endpoint* endpoint = nullptr;
+};
+absl::StatusOr<RestMatch> FindRestGrant(const SystemEntry* system, const RestTarget& target,
+                                        absl::string_view method, absl::Time now);
 
 class Policy {
  public:
@@ -80,6 +100,9 @@ class Policy {
   absl::Status LoadDescriptors();
   absl::Status LoadRoutes(Upstreams upstreams, GatewayMetrics* metrics);
   absl::Status LoadGrants();
+  // `system`: the consumer of `grant`.
+  absl::Status LoadMethods(const Grant& grant, SystemEntry& system) const;
+  static absl::Status LoadEndpoints(const Grant& grant, SystemEntry& system);
   // Last: the quotas of the policy in force change with it.
   void LoadQuotas(QuotaTable& quotas);
   absl::Status LoadTokenIssuers();

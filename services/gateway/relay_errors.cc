@@ -22,6 +22,11 @@ absl::Status QuotaExceeded(const lgsp::registry::v1::Agreement& agreement, absl:
       agreement.name(), absl::StrCat(agreement.quota().calls(), " calls in every period"));
 }
 
+absl::Status BodyNotAllowed() {
+  return MakeError(absl::StatusCode::kInvalidArgument, "BODY_NOT_ALLOWED",
+                   "a request of this method has no body");
+}
+
 absl::Status UpstreamUnreachable() {
   return WithRetryDelay(MakeError(absl::StatusCode::kUnavailable, "UPSTREAM_UNREACHABLE",
                                   "the service cannot be reached; the call was not sent"),

@@ -13,6 +13,8 @@ namespace lgsp::gateway {
 absl::Status DeadlinePassed();
 // PERMISSION_DENIED AGREEMENT_WITHDRAWN: by a newer policy, while the call was under way.
 absl::Status AgreementWithdrawn();
+// INVALID_ARGUMENT BODY_NOT_ALLOWED: of a REST call whose method has no body.
+absl::Status BodyNotAllowed();
 // RESOURCE_EXHAUSTED QUOTA_EXCEEDED, with QuotaFailure and RetryInfo.
 absl::Status QuotaExceeded(const lgsp::registry::v1::Agreement& agreement, absl::Duration after);
 // UNAVAILABLE UPSTREAM_UNREACHABLE: there is no connection; the call was not sent.

@@ -9,14 +9,17 @@
 namespace lgsp::gateway {
 namespace {
 
-constexpr unsigned char kAlpn[] = {2, 'h', '2'};
+constexpr unsigned char kH2[] = {2, 'h', '2'};
+constexpr unsigned char kHttp1[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+// In our order.
+constexpr unsigned char kAlpn[] = {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 
 absl::Status FilesInvalid(absl::string_view file) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "TLS_FILES_INVALID",
                    absl::StrCat(file, ": not usable for TLS"), {{"file", file}});
 }
 
-// Takes `h2` or refuses the handshake.
+// Takes one of ours or refuses the handshake. Who offers nothing speaks HTTP/1.1.
 int ChooseAlpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
                unsigned int in_size, void*) {
   unsigned char* chosen = nullptr;
@@ -86,7 +89,6 @@ absl::StatusOr<TlsContext> MakeClientTls(absl::string_view certificate_file,
     return FilesInvalid(authority_file);
   }
   SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_alpn_protos(raw, kAlpn, sizeof(kAlpn));
   return context;
 }
 
@@ -138,6 +140,10 @@ bool PeerHasUri(SSL* ssl, absl::string_view identity) {
   }
   GENERAL_NAMES_free(names);
   return found;
+}
+
+void OfferProtocol(SSL* ssl, bool http1) {
+  SSL_set_alpn_protos(ssl, http1 ? kHttp1 : kH2, http1 ? sizeof(kHttp1) : sizeof(kH2));
 }
 
 bool AgreedOnH2(SSL* ssl) {

@@ -13,8 +13,8 @@ namespace lgsp::gateway {
 
 using TlsContext = std::shared_ptr<boost::asio::ssl::context>;
 
-// For systems: TLS 1.3, ALPN h2, a client certificate demanded. Its chain is not judged, for
-// systems are known by their registered keys; its validity is. FAILED_PRECONDITION
+// For systems: TLS 1.3, ALPN h2 or http/1.1, a client certificate demanded. Its chain is not
+// judged, for systems are known by their registered keys; its validity is. FAILED_PRECONDITION
 // TLS_FILES_INVALID.
 absl::StatusOr<TlsContext> MakeServerTls(absl::string_view certificate_file,
                                          absl::string_view key_file);
@@ -32,6 +32,8 @@ std::string PeerCertificateSha256(SSL* ssl);
 absl::Time PeerNotAfter(SSL* ssl);
 // True when the peer's certificate carries the URI name `identity`.
 bool PeerHasUri(SSL* ssl, absl::string_view identity);
+// Before a handshake as client: what we offer to speak, HTTP/1.1 or HTTP/2.
+void OfferProtocol(SSL* ssl, bool http1);
 // True when both sides agreed on HTTP/2.
 bool AgreedOnH2(SSL* ssl);
 

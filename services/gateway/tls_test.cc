@@ -45,7 +45,7 @@ TEST_CASE("a certificate counts within its period only") {
   fixture.RunUntil([&] { return fixture.Metric(Rejected("expired")) == 2; });
 }
 
-TEST_CASE("TLS before 1.3 and peers without h2 are turned away") {
+TEST_CASE("TLS before 1.3 and peers with another protocol are turned away") {
   GatewayFixture fixture;
   fixture.Start();
   PeerOptions options;
@@ -54,10 +54,11 @@ TEST_CASE("TLS before 1.3 and peers without h2 are turned away") {
   fixture.RunUntil([&] { return fixture.Metric(Rejected("not_tls13")) == 1; });
 
   options.tls = fixture.ClientTls(&fixture.alpha);
-  options.alpn = "http/1.1";
+  options.alpn = "spdy/1";
   CHECK(AlertOf(fixture, options) == SSL_AD_NO_APPLICATION_PROTOCOL);
+  // Who offers nothing speaks HTTP/1.1: an HTTP/2 preface is no request, and ends the connection.
   options.alpn = "";
-  CHECK(AlertOf(fixture, options) == -1);  // closed without a word of TLS, but closed
+  CHECK(AlertOf(fixture, options) == -1);
   CHECK(fixture.Started("other") == 0);
 }
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "libs/status/status.h"
 #include "services/gateway/endpoint.h"
+#include "services/gateway/h1_codec.h"
 #include "services/gateway/h2_codec.h"
 #include "services/gateway/relay_errors.h"
 #include "services/gateway/worker.h"
@@ -13,6 +14,7 @@ namespace lgsp::gateway {
 Upstream::Upstream(Worker* worker, TcpSocket socket, const TlsContext& tls, UpstreamGroup* group)
     : Connection(worker, std::move(socket), tls), group_(group) {
   handshake_deadline_ = worker->now() + absl::ToChronoNanoseconds(kConnectTimeout);
+  if (ssl() != nullptr) OfferProtocol(ssl(), group->http1);
 }
 
 void Upstream::Connect() {
@@ -28,9 +30,9 @@ void Upstream::Connect() {
 }
 
 std::unique_ptr<Codec> Upstream::MakeCodec(absl::string_view) {
-  if (ssl() != nullptr && (!AgreedOnH2(ssl()) || !PeerHasUri(ssl(), group_->tls_identity))) {
-    return nullptr;
-  }
+  if (ssl() != nullptr && !PeerHasUri(ssl(), group_->tls_identity)) return nullptr;
+  if (group_->http1) return std::make_unique<H1Codec>(H1Codec::Role::kClient, events());
+  if (ssl() != nullptr && !AgreedOnH2(ssl())) return nullptr;
   return std::make_unique<H2Codec>(H2Codec::Role::kClient, events());
 }
 
@@ -52,7 +54,7 @@ bool Upstream::HasRoom() const {
 }
 
 void Upstream::Open(Exchange* exchange) {
-  const Headers head = exchange->UpstreamHead();
+  const Headers head = exchange->UpstreamHead(group_->address);
   const bool repeats = exchange->caller() == last_caller_;
   last_caller_ = exchange->caller();
   const int32_t id = codec_->SubmitRequest(head, exchange->request_ended_at_once(), repeats);
@@ -156,7 +158,9 @@ bool TakesCalls(const UpstreamGroup& group) {
 }  // namespace
 
 UpstreamGroup* UpstreamPool::GroupOf(const lgsp::registry::v1::Upstream& upstream) {
-  UpstreamGroup& group = groups_[absl::StrCat(upstream.address(), "\n", upstream.tls_identity())];
+  UpstreamGroup& group = groups_[absl::StrCat(upstream.address(), "\n", upstream.tls_identity(),
+                                              "\n", upstream.protocol())];
+  group.http1 = upstream.protocol() == lgsp::registry::v1::Upstream::HTTP1;
   group.address = upstream.address();
   group.tls_identity = upstream.tls_identity();
   return &group;
@@ -165,11 +169,16 @@ UpstreamGroup* UpstreamPool::GroupOf(const lgsp::registry::v1::Upstream& upstrea
 void UpstreamPool::ConnectIfNeeded(UpstreamGroup* group) {
   if (worker_->closing()) return;
   int taking_calls = 0;
+  size_t coming_up = 0;
   for (const auto& connection : group->connections) {
-    if (connection->connecting()) return;
+    if (connection->connecting()) ++coming_up;
     if (connection->TakesCalls()) ++taking_calls;
   }
-  if (group->waiting.empty() || taking_calls >= kMaxConnectionsPerUpstream) return;
+  // One connection of HTTP/2 will serve all that wait, one of HTTP/1.1 one of them.
+  const size_t wanted =
+      group->http1 ? group->waiting.size() : std::min<size_t>(group->waiting.size(), 1);
+  const int limit = group->http1 ? kMaxHttp1Connections : kMaxConnectionsPerUpstream;
+  if (coming_up >= wanted || taking_calls >= limit) return;
   const TlsContext tls = group->tls_identity.empty() ? nullptr : worker_->client_tls();
   auto upstream = std::make_shared<Upstream>(worker_, TcpSocket(worker_->io()), tls, group);
   group->connections.push_back(upstream);

@@ -71,6 +71,7 @@ class Upstream final : public Connection {
 struct UpstreamGroup {
   std::string address;
   std::string tls_identity;
+  bool http1 = false;
   std::vector<std::shared_ptr<Upstream>> connections;
   std::deque<Exchange*> waiting;
   SteadyTime retry_at{};

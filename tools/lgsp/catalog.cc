@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "google/protobuf/util/time_util.h"
 #include "libs/config/config.h"
@@ -25,6 +26,9 @@ using registry::v1::System;
 constexpr size_t kMaxNamePart = 63;
 // So that keys can be rotated, and no more.
 constexpr int kMaxCertificates = 2;
+// With which the name of a REST service begins, and what follows.
+constexpr char kRestPrefix[] = "r1/";
+constexpr size_t kRestIdentifiers = 5;
 
 // `<collection>/<id>`; an id of lower-case letters, digits and dashes, or (agencies) `H12.50.01`.
 bool IsName(absl::string_view name, absl::string_view collection, bool agency) {
@@ -45,6 +49,21 @@ bool IsAgencyPattern(absl::string_view pattern) {
 }
 
 bool IsToken(absl::string_view text) { return IsName(text, "", false); }
+
+// X-Road's charset of identifiers, joined by `/`.
+bool IsIdentifier(absl::string_view text, size_t least, size_t most) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, '/');
+  return parts.size() >= least && parts.size() <= most &&
+         std::all_of(parts.begin(), parts.end(), [](absl::string_view part) {
+           return !part.empty() && part.size() <= kMaxNamePart && part != "." && part != ".." &&
+                  std::all_of(part.begin(), part.end(), [](char c) {
+                    return absl::ascii_isalnum(c) ||
+                           absl::string_view("'()+,-.=_").find(c) != absl::string_view::npos;
+                  });
+         });
+}
+
+bool IsRest(absl::string_view service) { return absl::StartsWith(service, kRestPrefix); }
 
 template <typename Entries>
 absl::Status NoteOrigin(const Entries& entries, const std::string& file, MergedCatalog& merged) {
@@ -104,6 +123,10 @@ absl::Status CheckSystems(const MergedCatalog& merged, const Index& index) {
                             absl::StrCat("agency '", agency, "' is neither a code nor a subtree"));
       }
     }
+    if (!system.xroad_client().empty() && !IsIdentifier(system.xroad_client(), 3, 4)) {
+      return merged.Wrong("CATALOG_VALUE_INVALID", system.name(),
+                          "xroad_client is not instance/memberClass/memberCode[/subsystem]");
+    }
     if (system.certificate_files().empty() || system.certificate_files_size() > kMaxCertificates) {
       return merged.Wrong("CATALOG_VALUE_INVALID", system.name(),
                           absl::StrCat(system.certificate_files_size(), " certificate_files; 1 or ",
@@ -113,10 +136,25 @@ absl::Status CheckSystems(const MergedCatalog& merged, const Index& index) {
   return absl::OkStatus();
 }
 
+// The gateway judges addresses and base path: it knows where it is.
+absl::Status CheckRestService(const MergedCatalog& merged, const registry::v1::Service& service) {
+  const auto wrong = [&](absl::string_view what) {
+    return merged.Wrong("CATALOG_VALUE_INVALID", service.name(), what);
+  };
+  absl::string_view identifier = service.name();
+  absl::ConsumePrefix(&identifier, kRestPrefix);
+  if (!IsIdentifier(identifier, kRestIdentifiers, kRestIdentifiers)) {
+    return wrong("not r1/instance/memberClass/memberCode/subsystem/serviceCode");
+  }
+  if (service.rest().addresses().empty()) return wrong("a REST service has rest.addresses");
+  if (!service.platform_service().empty()) return wrong("a REST service is no platform_service");
+  return absl::OkStatus();
+}
+
 absl::Status CheckServices(const MergedCatalog& merged, const Index& index,
                            const DescriptorPool& descriptors, const Platform& platform) {
   for (const auto& service : merged.catalog.services()) {
-    if (descriptors.FindServiceByName(service.name()) == nullptr) {
+    if (!IsRest(service.name()) && descriptors.FindServiceByName(service.name()) == nullptr) {
       return merged.Wrong("CATALOG_SERVICE_UNKNOWN", service.name(),
                           "no such service in the descriptors");
     }
@@ -124,6 +162,10 @@ absl::Status CheckServices(const MergedCatalog& merged, const Index& index,
       return merged.Wrong(
           "CATALOG_REFERENCE_UNKNOWN", service.name(),
           absl::StrCat("provider ", service.provider(), " is not in the catalogue"));
+    }
+    if (IsRest(service.name())) {
+      RETURN_IF_ERROR(CheckRestService(merged, service));
+      continue;
     }
     const auto& processes = platform.processes();
     if (std::none_of(processes.begin(), processes.end(), [&](const Process& process) {
@@ -137,6 +179,13 @@ absl::Status CheckServices(const MergedCatalog& merged, const Index& index,
   return absl::OkStatus();
 }
 
+// The whole rule is the gateway's (services/gateway/rest.h), which refuses a policy that breaks it.
+bool IsEndpoint(absl::string_view text) {
+  const std::vector<absl::string_view> words = absl::StrSplit(text, ' ');
+  return words.size() == 2 && !words[0].empty() && absl::StartsWith(words[1], "/") &&
+         (words[1] == "/" || !absl::StrContains(absl::StrCat(words[1], "/"), "//"));
+}
+
 absl::Status CheckMethods(const MergedCatalog& merged, const Agreement& agreement,
                           const DescriptorPool& descriptors) {
   const auto* service = descriptors.FindServiceByName(agreement.service());
@@ -146,7 +195,11 @@ absl::Status CheckMethods(const MergedCatalog& merged, const Agreement& agreemen
   if (agreement.methods_size() == 1 && agreement.methods(0) == "*") return absl::OkStatus();
   std::set<std::string> seen;
   for (const auto& method : agreement.methods()) {
-    if (service->FindMethodByName(method) == nullptr) {
+    if (service == nullptr && !IsEndpoint(method)) {
+      return merged.Wrong("CATALOG_METHOD_UNKNOWN", agreement.name(),
+                          absl::StrCat("'", method, "' is no endpoint, `GET /v1/parcels/*`"));
+    }
+    if (service != nullptr && service->FindMethodByName(method) == nullptr) {
       return merged.Wrong("CATALOG_METHOD_UNKNOWN", agreement.name(),
                           absl::StrCat(agreement.service(), " has no method '", method, "'"));
     }

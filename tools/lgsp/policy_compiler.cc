@@ -62,7 +62,11 @@ std::string DescriptorsOf(const registry::v1::Catalog& catalog, const Descriptor
   for (const auto& service : catalog.services()) names.insert(service.name());
   FileDescriptorSet out;
   std::set<std::string> seen;
-  for (const auto& name : names) CollectFiles(*pool.FindServiceByName(name)->file(), seen, out);
+  for (const auto& name : names) {
+    // A REST service has none.
+    const auto* service = pool.FindServiceByName(name);
+    if (service != nullptr) CollectFiles(*service->file(), seen, out);
+  }
   return out.SerializeAsString();
 }
 
@@ -72,6 +76,7 @@ absl::Status AddSystem(const DataFolder& folder, const MergedCatalog& merged,
   registry::v1::PolicySystem& out = *policy.add_systems();
   out.set_name(system.name());
   out.set_participant(system.participant());
+  out.set_xroad_client(system.xroad_client());
   *out.mutable_agencies() = system.agencies();
   for (const auto& file : system.certificate_files()) {
     const auto wrong = [&](absl::string_view what) {
@@ -90,6 +95,16 @@ absl::Status AddSystem(const DataFolder& folder, const MergedCatalog& merged,
     out.add_spki_sha256(*spki);
   }
   return absl::OkStatus();
+}
+
+void AddRest(const registry::v1::RestService& rest, registry::v1::PolicyService& out) {
+  out.set_base_path(rest.base_path());
+  for (const auto& address : rest.addresses()) {
+    auto& upstream = *out.add_upstreams();
+    upstream.set_address(address);
+    upstream.set_tls_identity(rest.tls_identity());
+    if (!rest.http2()) upstream.set_protocol(registry::v1::Upstream::HTTP1);
+  }
 }
 
 // The platform's own identity service, by the key that it will sign with.
@@ -113,9 +128,15 @@ absl::StatusOr<PolicySnapshot> Join(const DataFolder& folder, const MergedCatalo
     RETURN_IF_ERROR(AddSystem(folder, merged, system, owner_of_key, policy));
   }
   for (const auto& service : merged.catalog.services()) {
-    ASSIGN_OR_RETURN(const Process process, folder.FindProcess(service.platform_service()));
+    if (service.demo() && !folder.demo()) continue;
     auto& out = *policy.add_services();
     out.set_name(service.name());
+    out.set_provider(service.provider());
+    if (service.has_rest()) {
+      AddRest(service.rest(), out);
+      continue;
+    }
+    ASSIGN_OR_RETURN(const Process process, folder.FindProcess(service.platform_service()));
     auto& upstream = *out.add_upstreams();
     upstream.set_address(process.address());
     upstream.set_tls_identity(keys::ServiceIdentity(service.platform_service()));
