@@ -36,7 +36,11 @@ std::unique_ptr<Codec> Upstream::MakeCodec(absl::string_view) {
   return std::make_unique<H2Codec>(H2Codec::Role::kClient, events());
 }
 
-void Upstream::OnReady() { worker_->metrics().upstream_connections.Add(1); }
+void Upstream::OnReady() {
+  worker_->metrics().upstream_connections.Add(1);
+  // HTTP/1.1 has no SETTINGS to wait for.
+  if (group_->http1) OnPeerReady();
+}
 
 void Upstream::OnPeerReady() {
   settings_seen_ = true;
