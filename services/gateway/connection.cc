@@ -138,6 +138,8 @@ void Connection::Flush() {
   const bool produced = codec_->Produce(write_buffer_, kWriteBufferBytes);
   in_callback_ = false;
   if (close_wanted_ || !produced) return Close();
+  // The end of a stream may have made room for the next.
+  if (!last_flush_ && codec_->wants_read()) Read();
   if (!write_buffer_.empty()) return Write();
   if (last_flush_ || codec_->finished()) CloseGently();
 }

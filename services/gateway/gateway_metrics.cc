@@ -50,6 +50,12 @@ metrics::Counter GatewayMetrics::Refused(absl::string_view reason) {
                                {{"reason", reason}});
 }
 
+metrics::Gauge GatewayMetrics::Ejected(absl::string_view address) {
+  return registry_->GetGauge("gateway_upstream_ejected",
+                             "Workers that pass an address of a service over.",
+                             {{"upstream", address}});
+}
+
 metrics::Counter GatewayMetrics::TlsRejected(absl::string_view reason) {
   return registry_->GetCounter("gateway_tls_rejected_total", "Handshakes that failed, by reason.",
                                {{"reason", reason}});

@@ -23,6 +23,8 @@ class GatewayMetrics {
   RouteMetrics ForRoute(absl::string_view service, absl::string_view method);
   // Calls refused before a route was found; `reason` is one of a fixed set of our own.
   metrics::Counter Refused(absl::string_view reason);
+  // How many workers pass the address over.
+  metrics::Gauge Ejected(absl::string_view address);
   metrics::Counter TlsRejected(absl::string_view reason);
 
   // Calls of methods that are not in the policy are one method to Prometheus.

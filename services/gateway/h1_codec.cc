@@ -313,7 +313,10 @@ bool H1Codec::WriteBody(std::string& out) {
     if (left_.has_value()) *left_ -= bytes;
     if (!without_body_) WriteChunk(out, {buffer, bytes});
   }
-  if ((flags & NGHTTP2_DATA_FLAG_EOF) == 0) return true;
+  // A request of which all is there that its head announced is whole: the service may answer, and
+  // take another one.
+  const bool whole = role_ == Role::kClient && left_.has_value() && *left_ == 0;
+  if ((flags & NGHTTP2_DATA_FLAG_EOF) == 0 && !whole) return true;
   // A body that is shorter than its head has said cannot be told otherwise.
   if (left_.value_or(0) != 0) return false;
   if (chunked_) out += "0\r\n\r\n";
@@ -345,6 +348,8 @@ bool H1Codec::Produce(std::string& out, size_t max) {
 
 void H1Codec::EndStream() {
   sending_ = head_submitted_ = false;
+  // What its exchange still holds is bounded, and it will not say any more when that is gone.
+  unconsumed_ = 0;
   if (!keep_alive_) finished_ = true;
   if (!open_) return;
   open_ = false;

@@ -197,6 +197,19 @@ TEST_CASE("who does not consume is not read from") {
   CHECK(server.codec.wants_read());
 }
 
+TEST_CASE("a call that ended with bytes not consumed does not keep the next from being read") {
+  Side client(H1Codec::Role::kClient);
+  client.events.consumes = false;
+  const Headers get = {{":method", "GET"}, {":path", "/"}, {":authority", "a"}};
+  client.codec.SubmitRequest(get, true, false);
+  client.Produced();
+  client.codec.Receive(
+      absl::StrCat("HTTP/1.1 200 OK\r\ncontent-length: ", kStreamWindow, "\r\n\r\n"));
+  client.codec.Receive(std::string(kStreamWindow, 'x'));
+  CHECK(client.codec.MaxStreams() == 1);
+  CHECK(client.codec.wants_read());
+}
+
 TEST_CASE("a client's calls come one after the other on a connection") {
   Side client(H1Codec::Role::kClient);
   const Headers get = {{":method", "GET"}, {":path", "/x"}, {":authority", "a:1"}, {"k", "v"}};

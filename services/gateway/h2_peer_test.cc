@@ -451,6 +451,11 @@ PeerListener& PeerLoop::Listen(PeerOptions options, bool listening) {
   return listener;
 }
 
+void PeerLoop::BeginListening(PeerListener& listener) {
+  REQUIRE(listen(listener.fd, SOMAXCONN) == 0);
+  listener.listening = true;
+}
+
 void PeerLoop::StopListening(PeerListener& listener) {
   if (listener.fd >= 0) close(listener.fd);
   listener.fd = -1;

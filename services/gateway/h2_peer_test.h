@@ -157,6 +157,7 @@ class PeerLoop {
   // On a free port of 127.0.0.1; `listening` false: reserved, but refuses.
   PeerListener& Listen(PeerOptions options, bool listening = true);
   H2Peer& Connect(int port, PeerOptions options);
+  void BeginListening(PeerListener& listener);
   void StopListening(PeerListener& listener);
   // Ends everything.
   void CloseAll();

@@ -55,8 +55,12 @@ inline constexpr size_t kMaxQueuedPerUpstream = 1000;
 
 inline constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
 inline constexpr absl::Duration kConnectTimeout = absl::Seconds(3);
-// After a failed connect, calls fail at once for this long.
+// After a failed connect, or so many failed calls one after the other, an address is passed over
+// for this long; each time twice as long, to this.
 inline constexpr absl::Duration kConnectBackoff = absl::Milliseconds(100);
+inline constexpr int kMaxFailuresInRow = 5;
+inline constexpr absl::Duration kMaxEjection = absl::Seconds(5);
+inline constexpr absl::Duration kForgiveAfter = absl::Minutes(1);
 // A header block must be complete, and a write must move, within this.
 inline constexpr absl::Duration kHeaderTimeout = absl::Seconds(10);
 inline constexpr absl::Duration kWriteTimeout = absl::Seconds(60);

@@ -33,6 +33,12 @@ absl::Status UpstreamUnreachable() {
                         kConnectBackoff);
 }
 
+absl::Status UpstreamEjected() {
+  return WithRetryDelay(MakeError(absl::StatusCode::kUnavailable, "UPSTREAM_EJECTED",
+                                  "the last calls to the service broke off; this one was not sent"),
+                        kConnectBackoff);
+}
+
 absl::Status UpstreamOverloaded() {
   return WithRetryDelay(MakeError(absl::StatusCode::kResourceExhausted, "UPSTREAM_OVERLOADED",
                                   "too many calls wait for the service"),

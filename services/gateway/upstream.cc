@@ -7,10 +7,19 @@
 #include "services/gateway/endpoint.h"
 #include "services/gateway/h1_codec.h"
 #include "services/gateway/h2_codec.h"
-#include "services/gateway/relay_errors.h"
 #include "services/gateway/worker.h"
 
 namespace lgsp::gateway {
+namespace {
+
+// Not what a service says on purpose: that it has ended, or does not take, a call.
+bool IsFailure(uint32_t error_code) {
+  return error_code != NGHTTP2_NO_ERROR && error_code != NGHTTP2_CANCEL &&
+         error_code != NGHTTP2_REFUSED_STREAM && error_code != NGHTTP2_ENHANCE_YOUR_CALM;
+}
+
+}  // namespace
+
 Upstream::Upstream(Worker* worker, TcpSocket socket, const TlsContext& tls, UpstreamGroup* group)
     : Connection(worker, std::move(socket), tls), group_(group) {
   handshake_deadline_ = worker->now() + absl::ToChronoNanoseconds(kConnectTimeout);
@@ -44,6 +53,7 @@ void Upstream::OnReady() {
 
 void Upstream::OnPeerReady() {
   settings_seen_ = true;
+  worker_->pool().Connected(group_);
   worker_->Post([pool = &worker_->pool(), group = group_] { pool->Changed(group); });
 }
 
@@ -93,7 +103,11 @@ bool Upstream::OnHeader(int32_t stream_id, absl::string_view name, absl::string_
 }
 
 void Upstream::OnHeadersDone(int32_t stream_id, bool end_stream) {
-  if (Exchange* exchange = Find(stream_id)) exchange->OnResponseHead(end_stream);
+  const auto it = streams_.find(stream_id);
+  if (it == streams_.end()) return;
+  if (!it->second.answered) worker_->pool().Answered(group_);
+  it->second.answered = true;
+  it->second.exchange->OnResponseHead(end_stream);
 }
 
 void Upstream::OnData(int32_t stream_id, absl::string_view data) {
@@ -113,6 +127,7 @@ void Upstream::OnStreamClosed(int32_t stream_id, uint32_t error_code) {
   if (it == streams_.end()) return;
   const Stream stream = it->second;
   streams_.erase(it);
+  if (!stream.answered && IsFailure(error_code)) worker_->pool().CallFailed(group_);
   stream.exchange->OnUpstreamClosed(error_code, NotTaken(stream_id, stream, error_code));
   if (!group_->waiting.empty()) {
     worker_->Post([pool = &worker_->pool(), group = group_] { pool->Changed(group); });
@@ -144,106 +159,13 @@ void Upstream::OnClosed() {
   // nghttp2 does not report streams of a session that ends.
   absl::flat_hash_map<int32_t, Stream> streams;
   streams.swap(streams_);
+  // Once, however many calls were on it.
+  if (!streams.empty() && !going_away_) worker_->pool().CallFailed(group_);
   worker_->pool().Ended(group_, this, settings_seen_);
   for (const auto& [id, stream] : streams) {
     stream.exchange->OnUpstreamClosed(NGHTTP2_INTERNAL_ERROR,
                                       NotTaken(id, stream, NGHTTP2_INTERNAL_ERROR));
   }
-}
-
-namespace {
-
-// True when a connection of the group takes calls, now or soon.
-bool TakesCalls(const UpstreamGroup& group) {
-  return std::any_of(group.connections.begin(), group.connections.end(),
-                     [](const auto& connection) { return connection->TakesCalls(); });
-}
-
-}  // namespace
-
-UpstreamGroup* UpstreamPool::GroupOf(const lgsp::registry::v1::Upstream& upstream) {
-  UpstreamGroup& group = groups_[absl::StrCat(upstream.address(), "\n", upstream.tls_identity(),
-                                              "\n", upstream.protocol())];
-  group.http1 = upstream.protocol() == lgsp::registry::v1::Upstream::HTTP1;
-  group.address = upstream.address();
-  group.tls_identity = upstream.tls_identity();
-  return &group;
-}
-
-void UpstreamPool::ConnectIfNeeded(UpstreamGroup* group) {
-  if (worker_->closing()) return;
-  int taking_calls = 0;
-  size_t coming_up = 0;
-  for (const auto& connection : group->connections) {
-    if (connection->connecting()) ++coming_up;
-    if (connection->TakesCalls()) ++taking_calls;
-  }
-  // One connection of HTTP/2 will serve all that wait, one of HTTP/1.1 one of them.
-  const size_t wanted =
-      group->http1 ? group->waiting.size() : std::min<size_t>(group->waiting.size(), 1);
-  const int limit = group->http1 ? kMaxHttp1Connections : kMaxConnectionsPerUpstream;
-  if (coming_up >= wanted || taking_calls >= limit) return;
-  const TlsContext tls = group->tls_identity.empty() ? nullptr : worker_->client_tls();
-  auto upstream = std::make_shared<Upstream>(worker_, TcpSocket(worker_->io()), tls, group);
-  group->connections.push_back(upstream);
-  worker_->Remember(upstream);
-  upstream->Connect();
-}
-
-void UpstreamPool::Open(Exchange* exchange) {
-  const auto& upstreams = exchange->decision().route->upstreams->upstreams();
-  UpstreamGroup* usable = nullptr;
-  for (const auto& upstream : upstreams) {
-    UpstreamGroup* group = GroupOf(upstream);
-    for (const auto& connection : group->connections) {
-      if (connection->HasRoom()) return connection->Open(exchange);
-    }
-    // Not the address that has just refused, unless a connection to it is coming up again.
-    const bool others = TakesCalls(*group);
-    if (usable == nullptr && (others || worker_->now() >= group->retry_at)) usable = group;
-  }
-  if (usable == nullptr) return exchange->Fail(UpstreamUnreachable());
-  if (usable->waiting.size() >= kMaxQueuedPerUpstream) {
-    return exchange->Fail(UpstreamOverloaded());
-  }
-  usable->waiting.push_back(exchange);
-  ConnectIfNeeded(usable);
-}
-
-void UpstreamPool::StopWaiting(Exchange* exchange) {
-  for (auto& [key, group] : groups_) {
-    const auto it = std::find(group.waiting.begin(), group.waiting.end(), exchange);
-    if (it != group.waiting.end()) {
-      group.waiting.erase(it);
-      return;
-    }
-  }
-}
-
-void UpstreamPool::Changed(UpstreamGroup* group) {
-  for (const auto& connection : std::vector<std::shared_ptr<Upstream>>(group->connections)) {
-    while (!group->waiting.empty() && connection->HasRoom()) {
-      Exchange* exchange = group->waiting.front();
-      group->waiting.pop_front();
-      connection->Open(exchange);
-    }
-  }
-  ConnectIfNeeded(group);
-}
-
-void UpstreamPool::Ended(UpstreamGroup* group, Upstream* upstream, bool was_usable) {
-  auto& connections = group->connections;
-  connections.erase(
-      std::remove_if(connections.begin(), connections.end(),
-                     [upstream](const auto& connection) { return connection.get() == upstream; }),
-      connections.end());
-  if (was_usable) return ConnectIfNeeded(group);
-  group->retry_at = worker_->now() + absl::ToChronoNanoseconds(kConnectBackoff);
-  // Those that wait can still be served when another connection gets room again.
-  if (TakesCalls(*group)) return;
-  std::deque<Exchange*> waiting;
-  waiting.swap(group->waiting);
-  for (Exchange* exchange : waiting) exchange->OnConnectFailed();
 }
 
 }  // namespace lgsp::gateway

@@ -1,19 +1,15 @@
-// Connections to services: a pool per worker.
+// A connection to a service.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/node_hash_map.h"
 #include "services/gateway/connection.h"
 #include "services/gateway/exchange.h"
 
 namespace lgsp::gateway {
 
-class UpstreamPool;
 struct UpstreamGroup;
 
 // One connection to one address of a service.
@@ -24,6 +20,8 @@ class Upstream final : public Connection {
   void Connect();
   // True when another stream can be opened now.
   bool HasRoom() const;
+  // Calls on it.
+  size_t load() const { return streams_.size(); }
   // Until its SETTINGS say how many streams it takes.
   bool connecting() const { return open() && !settings_seen_; }
   void Sweep(SteadyTime now) override;
@@ -54,6 +52,7 @@ class Upstream final : public Connection {
     Exchange* exchange = nullptr;
     // Its head has been given to the socket: the service may have seen it.
     bool sent = false;
+    bool answered = false;
   };
   Exchange* Find(int32_t stream_id);
   // True when the service has certainly not begun the call of a stream.
@@ -65,38 +64,6 @@ class Upstream final : public Connection {
   // Of the call opened last: kept, so that no other can have its address.
   std::shared_ptr<const KnownCaller> last_caller_;
   bool going_away_ = false, settings_seen_ = false;
-};
-
-// All connections to one address, and the calls that wait for one.
-struct UpstreamGroup {
-  std::string address;
-  std::string tls_identity;
-  bool http1 = false;
-  std::vector<std::shared_ptr<Upstream>> connections;
-  std::deque<Exchange*> waiting;
-  SteadyTime retry_at{};
-};
-
-// Used by one worker.
-class UpstreamPool {
- public:
-  explicit UpstreamPool(Worker* worker) : worker_(worker) {}
-
-  // Opens the exchange's stream to its service, at once or when a connection is there; or fails the
-  // exchange.
-  void Open(Exchange* exchange);
-  void StopWaiting(Exchange* exchange);
-  // A connection has become ready, has room again, or has ended.
-  void Changed(UpstreamGroup* group);
-  void Ended(UpstreamGroup* group, Upstream* upstream, bool was_usable);
-
- private:
-  UpstreamGroup* GroupOf(const lgsp::registry::v1::Upstream& upstream);
-  // One more connection, if calls wait, none is coming up and there may be more.
-  void ConnectIfNeeded(UpstreamGroup* group);
-
-  Worker* const worker_;
-  absl::node_hash_map<std::string, UpstreamGroup> groups_;
 };
 
 }  // namespace lgsp::gateway

@@ -335,5 +335,101 @@ TEST_CASE("a call that was provably not sent goes to the other address at once")
   CHECK(fixture.Finish(client, id).ok());
 }
 
+std::string Ejected(int port) {
+  return absl::StrCat("gateway_upstream_ejected{upstream=\"127.0.0.1:", port, "\"}");
+}
+
+TEST_CASE("a service whose calls break off again and again is not sent any, then one, then all") {
+  GatewayFixture fixture;
+  fixture.Start();
+  H2Peer& client = fixture.Client();
+  for (int i = 0; i < kMaxFailuresInRow; ++i) {
+    const int32_t id = client.Request(GrpcHead(kUnary), FrameMessage("x"), true);
+    const Arrival arrival = fixture.NextArrival();
+    arrival.peer->Reset(arrival.id, NGHTTP2_INTERNAL_ERROR);
+    CHECK(ErrorReason(fixture.Finish(client, id)) == "UPSTREAM_LOST");
+  }
+  CHECK(fixture.Metric(Ejected(fixture.listener().port)) == 1);
+  // Until the first try arrives and is answered.
+  int32_t id = 0;
+  size_t refused = 0;
+  const size_t before = fixture.upstreams()[0]->incoming().size();
+  while (fixture.upstreams()[0]->incoming().size() == before) {
+    id = client.Request(GrpcHead(kUnary), FrameMessage("x"), true);
+    fixture.RunUntil([&] {
+      return client.stream(id).closed() || fixture.upstreams()[0]->incoming().size() > before;
+    });
+    if (!client.stream(id).closed()) break;
+    const absl::Status status = client.stream(id).Outcome();
+    CHECK(ErrorReason(status) == "UPSTREAM_EJECTED");
+    CHECK(HasRetryInfo(status));
+    ++refused;
+  }
+  CHECK(refused > 0);
+  Answer(fixture.NextArrival());
+  CHECK(fixture.Finish(client, id).ok());
+  CHECK(fixture.Metric(Ejected(fixture.listener().port)) == 0);
+  const int32_t next = client.Request(GrpcHead(kUnary), FrameMessage("x"), true);
+  Answer(fixture.NextArrival());
+  CHECK(fixture.Finish(client, next).ok());
+}
+
+TEST_CASE("of two addresses the one with fewer calls is taken, and the one that fails is left") {
+  GatewayFixture fixture;
+  PeerListener& second = fixture.loop.Listen(fixture.upstream_options);
+  auto* service = fixture.snapshot.mutable_services(0);
+  *service->add_upstreams() = service->upstreams(0);
+  service->mutable_upstreams(1)->set_address(absl::StrCat("127.0.0.1:", second.port));
+  fixture.Start();
+  second.options = fixture.listener().options;
+  H2Peer& client = fixture.Client();
+  const auto arrived = [](const PeerListener& listener) {
+    size_t calls = 0;
+    for (const auto& peer : listener.peers) calls += peer->incoming().size();
+    return calls;
+  };
+  std::vector<int32_t> ids;
+  for (size_t i = 1; i <= 6; ++i) {
+    ids.push_back(client.Request(GrpcHead(kChat), FrameMessage("x"), false));
+    fixture.RunUntil([&] { return arrived(fixture.listener()) + arrived(second) == i; });
+  }
+  CHECK(arrived(fixture.listener()) == 3);
+  CHECK(arrived(second) == 3);
+  // The first breaks its calls off, those that are there and those that come.
+  for (int i = 0; i < kMaxFailuresInRow + 1; ++i) {
+    for (const auto& peer : fixture.listener().peers) {
+      for (const int32_t id : peer->incoming()) {
+        if (!peer->stream(id).closed()) peer->Reset(id, NGHTTP2_INTERNAL_ERROR);
+      }
+    }
+    const size_t before = arrived(fixture.listener()) + arrived(second);
+    client.Request(GrpcHead(kChat), FrameMessage("x"), false);
+    fixture.RunUntil([&] { return arrived(fixture.listener()) + arrived(second) > before; });
+  }
+  fixture.RunUntil([&] { return fixture.Metric(Ejected(fixture.listener().port)) == 1; });
+  const size_t left = arrived(fixture.listener());
+  for (int i = 0; i < 5; ++i) {
+    const size_t before = arrived(second);
+    client.Request(GrpcHead(kUnary), FrameMessage("x"), true);
+    fixture.RunUntil([&] { return arrived(second) > before; });
+  }
+  CHECK(arrived(fixture.listener()) == left);
+}
+
+TEST_CASE("an address that could not be reached is looked for again without any call") {
+  GatewayFixture fixture;
+  PeerListener& absent = fixture.loop.Listen(fixture.upstream_options, false);
+  fixture.snapshot.mutable_services(0)->mutable_upstreams(0)->set_address(
+      absl::StrCat("127.0.0.1:", absent.port));
+  fixture.Start();
+  H2Peer& client = fixture.Client();
+  const int32_t id = client.Request(GrpcHead(kUnary), FrameMessage("x"), true);
+  CHECK(ErrorReason(fixture.Finish(client, id)) == "UPSTREAM_UNREACHABLE");
+  CHECK(fixture.Metric(Ejected(absent.port)) == 1);
+  absent.options = fixture.listener().options;
+  fixture.loop.BeginListening(absent);
+  fixture.RunUntil([&] { return fixture.Metric(Ejected(absent.port)) == 0; });
+}
+
 }  // namespace
 }  // namespace lgsp::gateway

@@ -245,6 +245,7 @@ void Worker::Sweep() {
   sweep_timer_.async_wait([this](const error_code& error) {
     if (error) return;
     evidence_.OnSecond();
+    if (policy_ != nullptr) pool_.Sweep(*policy_);
     for (const auto& connection : Connections()) connection->Sweep(now());
     Sweep();
   });

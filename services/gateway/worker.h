@@ -20,7 +20,7 @@
 #include "services/gateway/gateway_metrics.h"
 #include "services/gateway/policy.h"
 #include "services/gateway/token_cache.h"
-#include "services/gateway/upstream.h"
+#include "services/gateway/upstream_pool.h"
 
 namespace lgsp::gateway {
 

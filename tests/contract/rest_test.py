@@ -164,7 +164,7 @@ class RestTest(platform_process.PlatformTest):
         for version in ("--http1.1", "--http2"):
             for options in ([], ["-H", "Transfer-Encoding: chunked"] if version == "--http1.1" else []):
                 status, fields, body = self.curl(version, "/surveys", "--data-binary", "@-", *options, data=survey)
-                self.assertEqual(status, 200)
+                self.assertEqual(status, 200, (version, options, fields))
                 self.assertIn(digest, body.decode())
                 self.assertIn("x-road-request-hash", fields)
             for query in (f"?bytes={LARGE}", f"?bytes={LARGE}&chunked=1"):
