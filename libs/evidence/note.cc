@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -130,6 +131,10 @@ absl::StatusOr<NoteKey> NoteKey::Of(absl::string_view name, const keys::SigningK
   return Make(name, key.PublicBytes());
 }
 
+absl::StatusOr<NoteKey> NoteKey::Of(absl::string_view name, const keys::VerifyKey& key) {
+  return Make(name, key.Bytes());
+}
+
 absl::StatusOr<NoteKey> NoteKey::Parse(absl::string_view text) {
   // The base64 may hold a plus, the name not.
   const std::vector<absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits('+', 2));
@@ -183,6 +188,22 @@ absl::StatusOr<Checkpoint> OpenCheckpoint(absl::string_view note, const NoteKey&
   ASSIGN_OR_RETURN(Checkpoint checkpoint, ParseText(text));
   if (checkpoint.origin != key.name()) return Malformed("the origin is not the key's name");
   return checkpoint;
+}
+
+std::vector<std::string> SplitNotes(absl::string_view text) {
+  std::vector<std::string> notes;
+  bool signature_before = true;
+  for (absl::string_view rest = text; !rest.empty();) {
+    const absl::string_view line = rest.substr(0, rest.find('\n') + 1);
+    const absl::string_view taken = line.empty() ? rest : line;
+    const bool signature = absl::StartsWith(taken, kDash);
+    if (signature_before && !signature) notes.emplace_back();
+    if (notes.empty()) notes.emplace_back();
+    absl::StrAppend(&notes.back(), taken);
+    signature_before = signature;
+    rest.remove_prefix(taken.size());
+  }
+  return notes;
 }
 
 }  // namespace lgsp::evidence

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -31,6 +32,7 @@ class NoteKey {
  public:
   // INVALID_ARGUMENT EVIDENCE_ORIGIN_INVALID.
   static absl::StatusOr<NoteKey> Of(absl::string_view name, const keys::SigningKey& key);
+  static absl::StatusOr<NoteKey> Of(absl::string_view name, const keys::VerifyKey& key);
   // INVALID_ARGUMENT EVIDENCE_KEY_INVALID, EVIDENCE_ORIGIN_INVALID.
   static absl::StatusOr<NoteKey> Parse(absl::string_view text);
 
@@ -60,5 +62,9 @@ std::string SignCheckpoint(const Checkpoint& checkpoint, const NoteKey& name,
 // EVIDENCE_CHECKPOINT_MALFORMED; UNAUTHENTICATED EVIDENCE_CHECKPOINT_UNSIGNED when `key` signed it
 // not, EVIDENCE_CHECKPOINT_FORGED when the signature in its name does not verify.
 absl::StatusOr<Checkpoint> OpenCheckpoint(absl::string_view note, const NoteKey& key);
+
+// The notes in a text that holds one after another: each ends with the last of its signature lines.
+// What is no note comes as one of them, and does not open.
+std::vector<std::string> SplitNotes(absl::string_view text);
 
 }  // namespace lgsp::evidence

@@ -105,6 +105,27 @@ TEST_CASE("a checkpoint is signed and opened") {
   }
 }
 
+TEST_CASE("notes one after another are split where each ends") {
+  const keys::SigningKey key = keys::SigningKey::Generate();
+  const NoteKey verifier = *NoteKey::Of(kName, key);
+  const NoteKey witness = *NoteKey::Of("witness.example", keys::SigningKey::Generate());
+  CHECK(NoteKey::Of(kName, *keys::VerifyKey::FromPem(key.PublicPem()))->ToString() ==
+        verifier.ToString());
+  std::vector<std::string> notes;
+  for (uint64_t size = 0; size < 3; ++size) {
+    notes.push_back(SignCheckpoint({std::string(kName), size, {}}, verifier, key));
+  }
+  const std::string cosigned = SignCheckpoint({std::string(kName), 2, {}}, witness, key);
+  notes.back() += cosigned.substr(cosigned.find("\n\n") + 2);
+  CHECK(SplitNotes(notes[0] + notes[1] + notes[2]) == notes);
+  CHECK(SplitNotes(notes[2] + notes[0]) == std::vector<std::string>{notes[2], notes[0]});
+  CHECK(SplitNotes("").empty());
+  const std::string torn = notes[1].substr(0, 30);
+  CHECK(SplitNotes(notes[0] + torn) == std::vector<std::string>{notes[0], torn});
+  CHECK(SplitNotes("nothing\nat all") == std::vector<std::string>{"nothing\nat all"});
+  CHECK(SplitNotes(notes[0].substr(notes[0].find("\n\n") + 2)).size() == 1);
+}
+
 TEST_CASE("origins") {
   CHECK(CheckOrigin("lgsp.camau.gov.vn/gateway/0").ok());
   for (const std::string& bad :

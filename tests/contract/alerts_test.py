@@ -25,7 +25,7 @@ FOLDER = ROOT / "deploy" / "prometheus"
 RUNBOOKS = ROOT / "deploy" / "runbooks"
 # tools/setup unpacks it there.
 PROMTOOL = ROOT / ".cache" / "prometheus" / "usr" / "bin" / "promtool"
-SERVICES = ("gateway", "dossiers", "national", "insights")
+SERVICES = ("gateway", "dossiers", "national", "insights", "evidence")
 # Of Prometheus itself, and of its configuration.
 OWN_METRICS = {"up"}
 OWN_LABELS = {"job", "service", "instance"}

@@ -20,7 +20,8 @@ PROTOS = (
     "google/api/annotations.proto", "google/api/field_behavior.proto", "google/api/http.proto",
     "google/api/resource.proto", "google/rpc/code.proto", "google/rpc/error_details.proto", "google/rpc/status.proto",
     "grpc/health/v1/health.proto", "grpc/reflection/v1/reflection.proto", "lgsp/dossiers/v1/dossiers.proto",
-    "lgsp/dossiers/v1/procedures.proto",
+    "lgsp/auth/v1/caller.proto", "lgsp/dossiers/v1/procedures.proto", "lgsp/evidence/v1/evidence.proto",
+    "lgsp/evidence/v1/record.proto",
     "lgsp/insights/v1/insights.proto", "lgsp/national/v1/portal.proto")
 CALL_SECONDS = 20
 
@@ -41,6 +42,9 @@ pb = importlib.import_module("lgsp.dossiers.v1.dossiers_pb2")
 dossiers_grpc = importlib.import_module("lgsp.dossiers.v1.dossiers_pb2_grpc")
 procedures_pb = importlib.import_module("lgsp.dossiers.v1.procedures_pb2")
 procedures_grpc = importlib.import_module("lgsp.dossiers.v1.procedures_pb2_grpc")
+evidence_pb = importlib.import_module("lgsp.evidence.v1.evidence_pb2")
+evidence_grpc = importlib.import_module("lgsp.evidence.v1.evidence_pb2_grpc")
+record_pb = importlib.import_module("lgsp.evidence.v1.record_pb2")
 insights_pb = importlib.import_module("lgsp.insights.v1.insights_pb2")
 insights_grpc = importlib.import_module("lgsp.insights.v1.insights_pb2_grpc")
 portal_pb = importlib.import_module("lgsp.national.v1.portal_pb2")

@@ -29,7 +29,7 @@ LGSP = BUILD / "bin" / "lgsp"
 SANITIZED = bool(os.environ.get("LGSP_SANITIZE"))
 
 # As `lgsp init` gives them.
-OFFSETS = {"gateway": 3, "dossiers": 4, "national": 5, "insights": 6}
+OFFSETS = {"gateway": 3, "dossiers": 4, "national": 5, "insights": 6, "evidence": 7}
 PORTS = 60
 # Above, the kernel gives ports away.
 FIRST_PORT, LAST_PORT = 20000, 32760

@@ -210,7 +210,8 @@ class ReflectionTest(ContractTest):
 
     def test_lists_what_the_system_has_an_agreement_for(self):
         for version in ("v1", "v1alpha"):
-            for system, services in (("demo-commune", {DOSSIERS, "lgsp.dossiers.v1.Documents"}), ("demo-neighbour", {DOSSIERS}),
+            for system, services in (("demo-commune", {DOSSIERS, "lgsp.dossiers.v1.Documents"}),
+                                     ("demo-neighbour", {DOSSIERS, "lgsp.evidence.v1.Evidence"}),
                                      ("demo-steering", {INSIGHTS, "lgsp.dossiers.v1.Results"})):
                 with self.subTest(system=system, version=version):
                     self.assertEqual(self.listed(system, version), services)

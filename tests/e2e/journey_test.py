@@ -235,7 +235,7 @@ class JourneyTest(JourneyCase):
         people = [text.encode() for text in self.people(platform)]
         self.assertGreater(len(people), 200)
         contents = {}
-        for service in ("gateway", "dossiers", "national", "insights"):
+        for service in ("gateway", "dossiers", "national", "insights", "evidence"):
             with urllib.request.urlopen(f"http://{platform.metrics_of(service)}/metrics", timeout=WAIT_SECONDS) as answer:
                 contents[f"metrics of {service}"] = answer.read()
         for path in platform.folder.rglob("*"):
@@ -253,8 +253,8 @@ class KillCase(JourneyCase):
     """kill -9 of everything in the middle; another run finishes what was planned, from what is there."""
 
     def kill(self, platform, pids):
-        self.assertEqual(set(pids), {"up", "gateway", "dossiers", "national", "insights", "national_sim",
-                                     "agency_signing"})
+        self.assertEqual(set(pids), {"up", "gateway", "dossiers", "national", "insights", "evidence",
+                                     "national_sim", "agency_signing"})
         platform.kill_everything(pids)
         wait_until(lambda: not any(self.alive(pid) for pid in pids.values()), WAIT_SECONDS, "all have ended")
         self.assertEqual(platform.lgsp("status", platform.folder).returncode, 4)

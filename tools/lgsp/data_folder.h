@@ -45,7 +45,7 @@ class DataFolder {
   // `system`: with or without `systems/`, `demo-onestop`.
   std::string SystemCertificate(absl::string_view system) const;
   std::string SystemKey(absl::string_view system) const;
-  // `key`: `policy`, `caller`, `evidence`, `token`, `operator-1`, `operator-2`.
+  // `key`: `policy`, `caller`, `evidence`, `audit`, `token`, `operator-1`, `operator-2`.
   std::string PrivateKey(absl::string_view key) const;
   std::string PublicKey(absl::string_view key) const;
   std::string KeyRing() const { return Path("keys/kek.ring"); }

@@ -85,8 +85,8 @@ TEST_CASE("keys and secrets are private, folders too") {
     CHECK(ModeOf(entry.path()) == (secret ? 0600 : 0644));
     private_files += secret ? 1 : 0;
   }
-  // authority, 6 services, 6 signing keys, kek, index, 5 systems, credentials, lock of compile
-  CHECK(private_files == 22);
+  // authority, 7 services, 7 signing keys, kek, index, 6 systems, credentials, lock of compile
+  CHECK(private_files == 25);
 }
 
 TEST_CASE("what is made is what the libraries read") {
@@ -94,7 +94,8 @@ TEST_CASE("what is made is what the libraries read") {
   const DataFolder folder = MakeTestFolder(parent);
   CHECK(keys::KeyRing::FromFile(folder.KeyRing()).ok());
   CHECK(config::ReadSecret(folder.IndexKey())->size() == 64);
-  for (const char* name : {"policy", "caller", "evidence", "token", "operator-1", "operator-2"}) {
+  for (const char* name :
+       {"policy", "caller", "evidence", "audit", "token", "operator-1", "operator-2"}) {
     const auto key = keys::SigningKey::FromPem(*config::ReadSecret(folder.PrivateKey(name)));
     const auto verify = keys::VerifyKey::FromPem(*config::ReadFile(folder.PublicKey(name)));
     REQUIRE((key.ok() && verify.ok()));
@@ -234,6 +235,7 @@ TEST_CASE("every service can read its configuration, and no field is forgotten")
         "evidence_retention_days", "redis_address", "redis_password_file"}},
       {"dossiers", "lgsp.dossiers.DossiersConfig", {"rpc.threads", "kafka", "documents.scanner"}},
       {"insights", "lgsp.insights.InsightsConfig", {"rpc.threads", "kafka"}},
+      {"evidence", "lgsp.evidence.EvidenceConfig", {"rpc.threads", "retention_days"}},
       {"national", "lgsp.national.NationalConfig", {"rpc.threads", "signing.authority_file"}}};
   ConfigMessages messages;
   for (const auto& [service, type, unset] : cases) {
@@ -293,7 +295,7 @@ TEST_CASE("certificates with under ten days to go are renewed with the same key"
   const std::string before = *config::ReadFile(folder.ServiceCertificate("dossiers"));
   const auto renewed = RenewServiceCertificates(folder, now + absl::Hours(24 * 21));
   REQUIRE(renewed.status.ok());
-  CHECK(renewed.renewed.size() == 6);
+  CHECK(renewed.renewed.size() == 7);
   const std::string after = *config::ReadFile(folder.ServiceCertificate("dossiers"));
   CHECK(after != before);
   CHECK(*keys::SpkiSha256(after) == *keys::SpkiSha256(before));
@@ -314,7 +316,7 @@ TEST_CASE("a certificate that is broken does not keep the others from being rene
   REQUIRE(config::WriteFile(folder.ServiceCertificate("gateway"), "nothing").ok());
   const auto done = RenewServiceCertificates(folder, absl::Now() + absl::Hours(24 * 21));
   CHECK(done.renewed ==
-        std::vector<std::string>{"insights", "national", "national_sim", "operator"});
+        std::vector<std::string>{"evidence", "insights", "national", "national_sim", "operator"});
   CHECK(ErrorReason(done.status) == "FILE_MISSING");
   CHECK(absl::StrContains(done.status.message(), "dossiers: "));
   CHECK(absl::StrContains(done.status.message(), "gateway: "));

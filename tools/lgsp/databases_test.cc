@@ -120,7 +120,7 @@ TEST_CASE("a password in the URL is refused before anything is written") {
 TEST_CASE("a configuration with another database is the same but for that") {
   const TemporaryFolder parent;
   const DataFolder folder = MakeTestFolder(parent);
-  for (const char* service : {"dossiers", "insights"}) {
+  for (const char* service : {"dossiers", "insights", "evidence"}) {
     const std::string text = *config::ReadFile(folder.Config(service));
     const std::string before = absl::StrCat("sqlite:../data/", service, ".db");
     REQUIRE(DatabaseUrlIn(text) == before);

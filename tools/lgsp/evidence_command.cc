@@ -124,7 +124,8 @@ absl::StatusOr<bool> Verify(const EvidenceOptions& options, bool json) {
   ASSIGN_OR_RETURN(const LogFiles files, Find(options));
   std::vector<std::string> anchors;
   for (const std::string& path : options.anchors) {
-    ASSIGN_OR_RETURN(anchors.emplace_back(), config::ReadFile(path));
+    ASSIGN_OR_RETURN(const std::string notes, config::ReadFile(path));
+    for (std::string& note : evidence::SplitNotes(notes)) anchors.push_back(std::move(note));
   }
   const evidence::Verification verified = evidence::Verify(files.directory, files.key, anchors);
   for (const evidence::Finding& finding : verified.findings) {
@@ -168,8 +169,9 @@ void AddEvidence(CLI::App& app, Session& session) {
   CLI::App* group = app.add_subcommand("evidence", "what the gateway has kept of every call");
   group->require_subcommand(1)->fallthrough();
   CLI::App* verify = Add(group, options, "verify", "checks the whole log, offline; 1 if anything");
-  verify->add_option("--anchors", options->anchors,
-                     "checkpoints that others have kept: what was cut off or forged shows by them");
+  verify->add_option(
+      "--anchors", options->anchors,
+      "files of checkpoints that others have kept: what was cut off or forged shows by them");
   verify->add_option("--forgotten-before", options->forgotten_before,
                      "content before this entry may be gone: its retention is over");
   verify->callback([options, &session] {

@@ -49,8 +49,8 @@ absl::Status MakeFolder(const std::string& path) {
 
 absl::Status MakeFolders(const DataFolder& folder) {
   for (const char* name : {"ca", "services", "keys", "systems", "secrets", "config", "policy",
-                           "data", "data/documents", "data/evidence", "data/national_sim",
-                           "data/agency_signing", "logs", "journey", "run"}) {
+                           "data", "data/documents", "data/evidence", "data/evidence_mirror",
+                           "data/national_sim", "data/agency_signing", "logs", "journey", "run"}) {
     RETURN_IF_ERROR(MakeFolder(folder.Path(name)));
   }
   return absl::OkStatus();
@@ -76,7 +76,8 @@ absl::Status MakeServiceCertificates(const DataFolder& folder, absl::Time now) {
 }
 
 absl::Status MakeKeys(const DataFolder& folder) {
-  for (const char* name : {"policy", "caller", "evidence", "token", "operator-1", "operator-2"}) {
+  for (const char* name :
+       {"policy", "caller", "evidence", "audit", "token", "operator-1", "operator-2"}) {
     const keys::SigningKey key = keys::SigningKey::Generate();
     RETURN_IF_ERROR(config::WriteFile(folder.PrivateKey(name), key.ToPem(), kPrivate));
     RETURN_IF_ERROR(config::WriteFile(folder.PublicKey(name), key.PublicPem(), kPublic));
@@ -144,7 +145,8 @@ Platform MakePlatform(const FolderOptions& options) {
     const char* name;
     int offset;
   };
-  constexpr Place kServices[] = {{"dossiers", 4}, {"insights", 6}, {"national", 5}, {"gateway", 3}};
+  constexpr Place kServices[] = {
+      {"dossiers", 4}, {"insights", 6}, {"national", 5}, {"evidence", 7}, {"gateway", 3}};
   constexpr Place kSimulators[] = {{kNationalSimulator, 10}, {kSigningSimulator, 11}};
   constexpr int kMetricsOffset = 20;
 

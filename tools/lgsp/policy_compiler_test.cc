@@ -89,9 +89,9 @@ TEST_CASE("the first policy holds the whole catalogue with keys and addresses") 
   const PolicySnapshot policy = compiler.Policy();
   CHECK(policy.epoch() == 1);
   CHECK(policy.version() == 1);
-  CHECK(policy.systems_size() == 5);
-  CHECK(policy.services_size() == 8);
-  CHECK(policy.agreements_size() == 12);
+  CHECK(policy.systems_size() == 6);
+  CHECK(policy.services_size() == 9);
+  CHECK(policy.agreements_size() == 15);
   for (const auto& system : policy.systems()) {
     if (system.name() != "systems/demo-onestop") continue;
     REQUIRE(system.spki_sha256_size() == 1);
@@ -100,6 +100,7 @@ TEST_CASE("the first policy holds the whole catalogue with keys and addresses") 
   }
   CHECK(policy.services(0).upstreams(0).address() ==
         compiler.folder().FindProcess("dossiers")->address());
+  CHECK(policy.services(0).provider() == "participants/platform");
   CHECK(policy.services(0).upstreams(0).tls_identity() == keys::ServiceIdentity("dossiers"));
   google::protobuf::FileDescriptorSet files;
   REQUIRE(files.ParseFromString(policy.descriptors()));

@@ -146,6 +146,25 @@ std::string National(const DataFolder& folder, const Installation& installation,
       NationalSigning(folder));
 }
 
+// The public key of a log comes to other machines as a file; a gateway of theirs is one more log.
+std::string Evidence(const Installation& installation, const Process& process) {
+  return absl::StrCat(Rpc(installation, process),
+                      absl::Substitute(R"(database_url: "sqlite:../data/evidence.db"
+directory: "../data/evidence_mirror"
+logs {
+  origin: $0
+  key_file: "../keys/evidence.pub"
+  directory: "../data/evidence"
+}
+# retention_days: as the gateway's evidence_retention_days; for ever otherwise.
+audit_origin: $1
+audit_key_file: "../keys/audit.key"
+policy_file: "../policy/snapshot.binpb"
+policy_key_files: "../keys/policy.pub"
+)",
+                                       Quoted(kGatewayLogOrigin), Quoted(kAuditLogOrigin)));
+}
+
 }  // namespace
 
 std::map<std::string, std::string> ServiceConfigs(const DataFolder& folder,
@@ -157,6 +176,7 @@ std::map<std::string, std::string> ServiceConfigs(const DataFolder& folder,
     if (process.name() == "dossiers") text = Dossiers(folder, installation, process);
     if (process.name() == "insights") text = Insights(folder, installation, process);
     if (process.name() == "national") text = National(folder, installation, process);
+    if (process.name() == "evidence") text = Evidence(installation, process);
     if (!text.empty()) texts[process.name()] = absl::StrCat(Header(process.name()), text);
   }
   return texts;

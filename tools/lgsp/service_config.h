@@ -22,6 +22,8 @@ std::map<std::string, std::string> ServiceConfigs(const DataFolder& folder,
 
 // Of the gateway's evidence log.
 inline constexpr char kGatewayLogOrigin[] = "lgsp.camau.gov.vn/gateway/0";
+// Of the log of auditors' questions.
+inline constexpr char kAuditLogOrigin[] = "lgsp.camau.gov.vn/evidence/0/audit";
 
 // The services that publish or consume events: those that Kafka makes a difference to.
 inline constexpr const char* kEventServices[] = {"dossiers", "insights"};
