@@ -90,11 +90,12 @@ void GatewayFixture::WritePolicy() {
   REQUIRE(config::WriteFile(folder.path() + "/policy.pb", Sign(snapshot, policy_key)).ok());
 }
 
-void GatewayFixture::Start() {
+void GatewayFixture::Start(std::vector<int> inherited) {
   listener_->options = upstream_options;
   listener_->options.server = true;
   WritePolicy();
-  auto started = Server::Start(config, folder.path(), &metrics, &clock);
+  auto started = Server::Start(config, folder.path(), &metrics, &clock,
+                               InheritedSockets(std::move(inherited)));
   INFO(started.status());
   REQUIRE(started.ok());
   server = *std::move(started);

@@ -35,7 +35,8 @@ class GatewayFixture {
   PeerOptions upstream_options;
   lgsp::registry::v1::PolicySnapshot snapshot;
 
-  void Start();
+  // `inherited`: listening sockets, the server's from now on.
+  void Start(std::vector<int> inherited = {});
   // Signs `snapshot` and puts it on disk.
   void WritePolicy();
 

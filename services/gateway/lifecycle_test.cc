@@ -1,4 +1,9 @@
 // A gateway whose policy changes, and one that is told to stop.
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <thread>
 
@@ -203,6 +208,64 @@ TEST_CASE("a gateway that stops takes no new connection") {
   H2Peer& late = fixture.Connect(options);
   fixture.RunUntil([&] { return late.over() && client.over(); });
   CHECK_FALSE(late.settled());
+}
+
+// One socket of a port; 0: any.
+int ListeningSocket(uint16_t& port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int yes = 1;
+  REQUIRE(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes)) == 0);
+  sockaddr_in at = {};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  at.sin_port = htons(port);
+  socklen_t size = sizeof(at);
+  REQUIRE(bind(fd, reinterpret_cast<sockaddr*>(&at), size) == 0);
+  REQUIRE(listen(fd, SOMAXCONN) == 0);
+  REQUIRE(getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size) == 0);
+  port = ntohs(at.sin_port);
+  return fd;
+}
+
+TEST_CASE("listening sockets that are handed over keep connections for the next gateway") {
+  // Fewer and more of them than workers.
+  const int sockets = GENERATE(1, 3, 5);
+  GatewayFixture fixture;
+  uint16_t port = 0;
+  std::vector<int> held;
+  for (int i = 0; i < sockets; ++i) held.push_back(ListeningSocket(port));
+  uint16_t elsewhere = 0;
+  held.push_back(ListeningSocket(elsewhere));
+  fixture.config.set_listen(absl::StrCat("127.0.0.1:", port));
+  fixture.config.set_workers(2);
+  const auto inherited = [&] {
+    std::vector<int> copies;
+    for (const int socket : held) copies.push_back(dup(socket));
+    return copies;
+  };
+  PeerOptions options;
+  options.tls = fixture.ClientTls(&fixture.alpha);
+  for (int life = 0; life < 2; ++life) {
+    // Before there is a gateway, and among all its sockets.
+    std::vector<H2Peer*> early;
+    for (int i = 0; i < 12; ++i) early.push_back(&fixture.loop.Connect(port, options));
+    fixture.Start(inherited());
+    CHECK(fixture.server->port() == port);
+    for (H2Peer* const client : early) {
+      fixture.RunUntil([&] { return client->over() || client->settled(); });
+      REQUIRE_FALSE(client->over());
+      const int32_t id = client->Request(GrpcHead(kUnary), FrameMessage("x"), true);
+      Answer(fixture.NextArrival());
+      CHECK(fixture.Finish(*client, id).ok());
+    }
+    std::thread drain([&] { fixture.server->Drain(); });
+    fixture.RunUntil([&] {
+      return std::all_of(early.begin(), early.end(), [](H2Peer* peer) { return peer->over(); });
+    });
+    drain.join();
+    fixture.server.reset();
+  }
+  for (const int socket : held) close(socket);
 }
 
 }  // namespace

@@ -24,14 +24,15 @@ void RaiseFileLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-absl::Status Serve(const std::string& config_file, const sigset_t& stop_signals) {
+absl::Status Serve(const std::string& config_file, const sigset_t& stop_signals,
+                   InheritedSockets inherited) {
   GatewayConfig config;
   RETURN_IF_ERROR(config::Load(config_file, &config));
   const SystemClock clock;
   metrics::Registry metrics;
   RETURN_IF_ERROR(metrics.Serve(config.metrics_listen()).status());
-  ASSIGN_OR_RETURN(const auto server,
-                   Server::Start(config, config::FolderOf(config_file), &metrics, &clock));
+  ASSIGN_OR_RETURN(const auto server, Server::Start(config, config::FolderOf(config_file), &metrics,
+                                                    &clock, std::move(inherited)));
   log::Info("ready", {{"port", server->port()}, {"h2c_port", server->h2c_port()}});
   int signal = 0;
   sigwait(&stop_signals, &signal);
@@ -54,7 +55,9 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   lgsp::gateway::RaiseFileLimit();
-  const absl::Status status = lgsp::gateway::Serve(absl::GetFlag(FLAGS_config), stop_signals);
+  const absl::Status status =
+      lgsp::gateway::Serve(absl::GetFlag(FLAGS_config), stop_signals,
+                           lgsp::gateway::InheritedSockets::FromEnvironment());
   if (!status.ok()) {
     lgsp::log::Error("cannot serve", {{"status", status}, {"detail", status.message()}});
     return 1;

@@ -1,5 +1,7 @@
 #include "services/gateway/server.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <thread>
 #include <vector>
@@ -53,7 +55,9 @@ struct Server::Impl {
   }
   absl::Status OpenQuotas(metrics::Registry* registry);
   absl::Status LoadTls();
-  absl::Status Listen();
+  absl::Status Listen(InheritedSockets inherited);
+  // The port.
+  absl::StatusOr<int> ListenAt(Listener listener, InheritedSockets& inherited);
   void Watch();
   void WatchEvidence();
   void ForgetOldEvidence();
@@ -85,22 +89,37 @@ absl::Status Server::Impl::LoadTls() {
   return absl::OkStatus();
 }
 
-absl::Status Server::Impl::Listen() {
+absl::StatusOr<int> Server::Impl::ListenAt(Listener listener, InheritedSockets& inherited) {
+  const std::vector<int> sockets = inherited.Take(listener.endpoint);
+  // Each socket has a worker, and each worker a socket: nothing waits where nobody looks.
+  for (size_t i = 0; i < std::max(sockets.size(), workers.size()) && !sockets.empty(); ++i) {
+    const int socket = i < sockets.size() ? sockets[i] : dup(sockets[i % sockets.size()]);
+    RETURN_IF_ERROR(workers[i % workers.size()]->Adopt(listener, socket));
+  }
+  if (!sockets.empty()) return listener.endpoint.port();
+  int port = 0;
+  for (const auto& worker : workers) {
+    ASSIGN_OR_RETURN(port, worker->Listen(listener));
+    listener.endpoint.port(static_cast<uint16_t>(port));
+  }
+  return port;
+}
+
+absl::Status Server::Impl::Listen(InheritedSockets inherited) {
   Listener tls;
   ASSIGN_OR_RETURN(tls.endpoint, ParseEndpoint(config.listen()));
-  for (const auto& worker : workers) {
-    ASSIGN_OR_RETURN(port, worker->Listen(tls));
-    tls.endpoint.port(static_cast<uint16_t>(port));
+  ASSIGN_OR_RETURN(port, ListenAt(tls, inherited));
+  if (!config.h2c_listen().empty()) {
+    Listener plain;
+    plain.tls = false;
+    plain.fixed_system = config.h2c_system();
+    ASSIGN_OR_RETURN(plain.endpoint, ParseEndpoint(config.h2c_listen()));
+    RETURN_IF_ERROR(CheckH2c(config, plain.endpoint));
+    ASSIGN_OR_RETURN(h2c_port, ListenAt(plain, inherited));
   }
-  if (config.h2c_listen().empty()) return absl::OkStatus();
-  Listener plain;
-  plain.tls = false;
-  plain.fixed_system = config.h2c_system();
-  ASSIGN_OR_RETURN(plain.endpoint, ParseEndpoint(config.h2c_listen()));
-  RETURN_IF_ERROR(CheckH2c(config, plain.endpoint));
-  for (const auto& worker : workers) {
-    ASSIGN_OR_RETURN(h2c_port, worker->Listen(plain));
-    plain.endpoint.port(static_cast<uint16_t>(h2c_port));
+  if (inherited.left() > 0) {
+    log::Warning("sockets were handed over for addresses that are not configured",
+                 {{"sockets", static_cast<int64_t>(inherited.left())}});
   }
   return absl::OkStatus();
 }
@@ -160,7 +179,8 @@ int Server::h2c_port() const { return impl_->h2c_port; }
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const GatewayConfig& config,
                                                       absl::string_view base,
                                                       metrics::Registry* registry,
-                                                      const Clock* clock) {
+                                                      const Clock* clock,
+                                                      InheritedSockets inherited) {
   auto impl = std::make_unique<Impl>();
   impl->config = config;
   impl->base = std::string(base);
@@ -193,7 +213,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const GatewayConfig& confi
     });
   }
   impl->WatchEvidence();
-  RETURN_IF_ERROR(impl->Listen());
+  RETURN_IF_ERROR(impl->Listen(std::move(inherited)));
   for (const auto& worker : impl->workers) worker->SetPolicy(policy);
   RETURN_IF_ERROR(impl->LoadTls());
   for (const auto& worker : impl->workers) worker->Start();

@@ -8,6 +8,7 @@
 #include "libs/clock/clock.h"
 #include "libs/metrics/metrics.h"
 #include "services/gateway/config.pb.h"
+#include "services/gateway/inherited_sockets.h"
 
 namespace lgsp::gateway {
 
@@ -15,10 +16,12 @@ class Server {
  public:
   // FAILED_PRECONDITION H2C_NOT_ALLOWED (h2c outside of development or not on loopback),
   // INVALID_ARGUMENT ADDRESS_INVALID, and those of Worker, PolicySource, TLS files and keys.
+  // Listens with `inherited` where they are for a configured address.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const GatewayConfig& config,
                                                        absl::string_view base,
                                                        metrics::Registry* registry,
-                                                       const Clock* clock);
+                                                       const Clock* clock,
+                                                       InheritedSockets inherited = {});
   ~Server();
 
   int port() const;

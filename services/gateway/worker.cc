@@ -19,6 +19,12 @@ using ReusePort = boost::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REU
 constexpr auto kSweepInterval = std::chrono::seconds(1);
 constexpr auto kDrainPoll = std::chrono::milliseconds(20);
 
+absl::Status ListenFailed(const Listener& listener) {
+  return MakeError(absl::StatusCode::kUnavailable, "LISTEN_FAILED",
+                   "cannot listen on the configured address",
+                   {{"port", absl::StrCat(listener.endpoint.port())}});
+}
+
 }  // namespace
 
 Worker::Worker(const Clock* clock, const keys::SigningKey* caller_key, GatewayMetrics* metrics,
@@ -41,14 +47,20 @@ absl::StatusOr<int> Worker::Listen(const Listener& listener) {
   if (!error) socket.set_option(ReusePort(true), error);
   if (!error) socket.bind(listener.endpoint, error);
   if (!error) socket.listen(boost::asio::socket_base::max_listen_connections, error);
-  if (error) {
-    return MakeError(absl::StatusCode::kUnavailable, "LISTEN_FAILED",
-                     "cannot listen on the configured address",
-                     {{"port", absl::StrCat(listener.endpoint.port())}});
-  }
+  if (error) return ListenFailed(listener);
   const int port = socket.local_endpoint().port();
   acceptors_.push_back(std::move(acceptor));
   return port;
+}
+
+absl::Status Worker::Adopt(const Listener& listener, int socket) {
+  auto acceptor = std::make_unique<Acceptor>(
+      Acceptor{tcp::acceptor(io_), listener, boost::asio::steady_timer(io_)});
+  error_code error;
+  acceptor->acceptor.assign(listener.endpoint.protocol(), socket, error);
+  if (error) return ListenFailed(listener);
+  acceptors_.push_back(std::move(acceptor));
+  return absl::OkStatus();
 }
 
 void Worker::Start() {

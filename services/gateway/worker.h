@@ -41,6 +41,8 @@ class Worker {
   // Before Start: where to listen. The port is the same for all workers (SO_REUSEPORT). UNAVAILABLE
   // LISTEN_FAILED.
   absl::StatusOr<int> Listen(const Listener& listener);
+  // The same with a socket that listens there already, the worker's from now on.
+  absl::Status Adopt(const Listener& listener, int socket);
   void Start();
 
   // From any thread.

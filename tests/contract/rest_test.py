@@ -230,6 +230,14 @@ class RestTest(platform_process.PlatformTest):
             self.assertIsNone(self.curl(version, f"/photos/{self.number}?bytes=5000000"), "a part was taken for the whole")
             self.assertEqual(self.curl(version, f"/parcels/{self.number}")[0], 200)
 
+    def test_zz_a_gateway_that_dies_is_waited_for(self):
+        """`lgsp up` holds its sockets: who connects while there is none is not refused."""
+        self.platform.signal("gateway", signal.SIGKILL)
+        for version in ("--http1.1", "--http2"):
+            answer = self.curl(version, f"/parcels/{self.number}")
+            self.assertIsNotNone(answer, "the connection was refused")
+            self.assertEqual(answer[0], 200)
+
     def test_who_calls_as_another(self):
         for client, status in (("VN/GOV/OTHER/X", 403), ("nobody", 400)):
             answered, fields, body = self.curl("--http1.1", f"/parcels/{self.number}", client=client)

@@ -16,9 +16,11 @@ inline constexpr int64_t kMaxLogBytes = 16 << 20;
 
 // Starts `argv` (argv[0] an absolute path) with its output appended to `log_file`, in a process
 // group of its own so that the terminal's Ctrl-C does not reach it. It is killed by the kernel when
-// the calling THREAD ends: call from the main thread. FAILED_PRECONDITION PROGRAM_NOT_STARTED
+// the calling THREAD ends: call from the main thread. `sockets` are handed over as sd_listen_fds(3)
+// has it (descriptors 3 and up, LISTEN_FDS, LISTEN_PID). FAILED_PRECONDITION PROGRAM_NOT_STARTED
 // (missing, not executable); UNAVAILABLE LOG_NOT_WRITABLE, PROCESS_LIMIT.
-absl::StatusOr<pid_t> StartChild(const std::vector<std::string>& argv, const std::string& log_file);
+absl::StatusOr<pid_t> StartChild(const std::vector<std::string>& argv, const std::string& log_file,
+                                 const std::vector<int>& sockets = {});
 
 // Sets `log_file` aside when it is larger than kMaxLogBytes: copied and emptied, as a process that
 // runs goes on writing to the file it has open (O_APPEND: at its new end). Lines written meanwhile

@@ -75,7 +75,7 @@ absl::Status Supervisor::StartDue(SteadyTime now) {
   for (size_t i = 0; i < children_.size(); ++i) {
     Child& child = children_[i];
     if (statuses_[i].pid != 0 || child.next_start > now) continue;
-    const auto pid = StartChild(child.spec.argv, child.spec.log_file);
+    const auto pid = StartChild(child.spec.argv, child.spec.log_file, child.spec.sockets);
     if (pid.ok()) {
       child.started = SteadyNow();
       Set(i, ProcessState::kStarting, *pid);

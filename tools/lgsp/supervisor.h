@@ -33,6 +33,8 @@ struct ProcessSpec {
   // Whether the process does its work now. Called on the supervisor's thread, so it must answer
   // soon; called first after signals are blocked, so threads it makes do not take them.
   std::function<bool()> ready;
+  // Handed over to it at each start (child_process.h).
+  std::vector<int> sockets;
 };
 
 enum class ProcessState { kStarting, kReady, kRestarting, kStopped };

@@ -17,6 +17,7 @@
 #include "libs/status/status.h"
 #include "tools/lgsp/child_process.h"
 #include "tools/lgsp/folder_lock.h"
+#include "tools/lgsp/listening_sockets.h"
 #include "tools/lgsp/policy_compiler.h"
 #include "tools/lgsp/run_state.h"
 #include "tools/lgsp/temporary_folder_test.h"
@@ -333,6 +334,24 @@ TEST_CASE("the log of a process is private, kept over restarts and set aside whe
   CHECK(std::filesystem::file_size(log + ".1") == kMaxLogBytes + 2);
   CHECK(std::filesystem::status(log + ".1").permissions() ==
         std::filesystem::status(log).permissions());
+}
+
+TEST_CASE("listening sockets are handed over as systemd does, at the numbers it gives them") {
+  const TemporaryFolder folder;
+  const std::string log = folder.File("log");
+  auto sockets = ListeningSockets::At("127.0.0.1:0", 2);
+  REQUIRE(sockets.ok());
+  const auto pid = StartChild({"/bin/sh", "-c",
+                               "echo $LISTEN_FDS; [ $LISTEN_PID = $$ ] && echo ours; "
+                               "readlink /proc/$$/fd/3 /proc/$$/fd/4 | cut -d: -f1; "
+                               "[ -e /proc/$$/fd/5 ] || echo no more"},
+                              log, sockets->get());
+  REQUIRE(pid.ok());
+  REQUIRE(waitpid(*pid, nullptr, 0) == *pid);
+  CHECK(Content(log) == "2\nours\nsocket\nsocket\nno more\n");
+  // A program that is not there is still told.
+  CHECK(ErrorReason(StartChild({"/nowhere"}, log, sockets->get()).status()) ==
+        "PROGRAM_NOT_STARTED");
 }
 
 TEST_CASE("memory of a process; a state file that is none") {

@@ -10,7 +10,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -27,6 +29,7 @@
 #include "tools/lgsp/databases.h"
 #include "tools/lgsp/folder_lock.h"
 #include "tools/lgsp/installation.h"
+#include "tools/lgsp/listening_sockets.h"
 #include "tools/lgsp/output.h"
 #include "tools/lgsp/readiness.h"
 #include "tools/lgsp/run_state.h"
@@ -215,6 +218,16 @@ absl::Status Renew(const DataFolder& folder) {
   return done.status;
 }
 
+// None when its owner has given the gateway another address to listen at.
+absl::StatusOr<ListeningSockets> SocketsOf(const Process& gateway, const std::string& config) {
+  ASSIGN_OR_RETURN(const std::string text, config::ReadFile(config));
+  const bool its_own =
+      absl::StrContains(text, absl::StrCat("\nlisten: \"", gateway.address(), "\""));
+  if (!its_own) return ListeningSockets();
+  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  return ListeningSockets::At(gateway.address(), cores);
+}
+
 absl::Status Up(const UpOptions& options, const Session& session) {
   ASSIGN_OR_RETURN(const DataFolder folder, DataFolder::Open(options.folder));
   ASSIGN_OR_RETURN(const Installation installation, FindInstallation(session.source_root));
@@ -226,15 +239,22 @@ absl::Status Up(const UpOptions& options, const Session& session) {
   RETURN_IF_ERROR(PrepareDatabases(folder, options.postgres));
 
   std::vector<ProcessSpec> specs;
+  ListeningSockets gateway_sockets;
   for (const Process& process : folder.platform().processes()) {
     std::string config = folder.Config(process.name());
     if (const auto changed = run_configs.find(process.name()); changed != run_configs.end()) {
       config = folder.RunConfig(process.name());
       RETURN_IF_ERROR(config::WriteFile(config, changed->second));
     }
-    specs.push_back({process.name(), CommandLine(folder, installation, process, config, options),
+    specs.push_back({process.name(),
+                     CommandLine(folder, installation, process, config, options),
                      folder.Log(process.name()),
-                     [&folder, process] { return IsReady(folder, process); }});
+                     [&folder, process] { return IsReady(folder, process); },
+                     {}});
+    if (process.name() != "gateway") continue;
+    // Ours for as long as we run: between a gateway that ends and the next, connections wait.
+    ASSIGN_OR_RETURN(gateway_sockets, SocketsOf(process, config));
+    specs.back().sockets = gateway_sockets.get();
   }
   Reporter reporter(folder, session.json);
   SupervisorEvents events;
