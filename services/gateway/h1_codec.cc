@@ -59,7 +59,10 @@ class H1Codec::ParserOf final : public H1Codec::Parser, private http::basic_pars
   size_t Put(absl::string_view bytes, error_code& error) override {
     return this->put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
   }
-  void PutEnd(error_code& error) override { this->put_eof(error); }
+  void PutEnd(error_code& error) override {
+    // Beast takes it for a mistake of ours when nothing has come.
+    if (this->got_some()) this->put_eof(error);
+  }
   bool done() const override { return this->is_done(); }
 
  private:

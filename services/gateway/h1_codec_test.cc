@@ -248,6 +248,10 @@ TEST_CASE("an answer that ends with its connection is whole, one that was to be 
   client.codec.Receive("HTTP/1.1 200 OK\r\n\r\nsome");
   client.codec.ReceiveEnd();
   CHECK(client.Told() == ":status=200\nhead\ndata end\n1>\n");
+  Side silent(H1Codec::Role::kClient);
+  silent.codec.SubmitRequest(get, true, false);
+  silent.codec.ReceiveEnd();
+  CHECK(silent.Told().empty());
   Side cut(H1Codec::Role::kClient);
   cut.codec.SubmitRequest(get, true, false);
   cut.Produced();

@@ -74,6 +74,14 @@ def checkpoint_of(log):
     return (log / "checkpoint").read_text(encoding="utf-8").splitlines()
 
 
+def tile_name(number):
+    """As tlog-tiles writes it: x001/x234/067."""
+    digits = f"{number:03}"
+    digits = digits.zfill(-(-len(digits) // 3) * 3)
+    groups = [digits[i:i + 3] for i in range(0, len(digits), 3)]
+    return "/".join([*(f"x{group}" for group in groups[:-1]), groups[-1]])
+
+
 class EvidenceTest(platform_process.PlatformTest):
     def lgsp(self, *arguments):
         return self.platform.lgsp("evidence", *arguments)
@@ -141,7 +149,7 @@ class EvidenceTest(platform_process.PlatformTest):
         self.assertIn(f"root {checkpoint_of(copy)[2]}", told.stdout)
         # The present form of the bundle, not one that an earlier checkpoint has left.
         whole, rest = divmod(int(checkpoint_of(copy)[1]), 256)
-        bundle = copy / "tile" / "entries" / (f"{whole:03}.p/{rest}" if rest else f"{whole - 1:03}")
+        bundle = copy / "tile" / "entries" / (f"{tile_name(whole)}.p/{rest}" if rest else tile_name(whole - 1))
         content = bytearray(bundle.read_bytes())
         content[chance.randrange(2, len(content))] ^= 1
         bundle.write_bytes(content)

@@ -22,6 +22,13 @@ const std::vector<Target>& Targets() {
       {"crl", Crl},
       {"document_type", DocumentType},
       {"verification_code", VerificationCode},
+      {"http1_request", Http1Request},
+      {"http1_answer", Http1Answer},
+      {"path", Path},
+      {"access_token", AccessToken},
+      {"note", Note},
+      {"tile", Tile},
+      {"journal", Journal},
   };
   return targets;
 }

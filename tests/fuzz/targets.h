@@ -34,6 +34,13 @@ bool Cms(absl::string_view input);
 bool Crl(absl::string_view input);
 bool DocumentType(absl::string_view input);
 bool VerificationCode(absl::string_view input);
+bool Http1Request(absl::string_view input);
+bool Http1Answer(absl::string_view input);
+bool Path(absl::string_view input);
+bool AccessToken(absl::string_view input);
+bool Note(absl::string_view input);
+bool Tile(absl::string_view input);
+bool Journal(absl::string_view input);
 
 // Ends the process, saying which promise was broken.
 void Promise(bool kept, const char* promise);
