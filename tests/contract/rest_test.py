@@ -31,7 +31,7 @@ AT_ONCE = 24
 CATALOG = """
 services {{
   name: "r1/VN/GOV/CAMAU/LAND/parcels" provider: "participants/H12.50.02" source: "invented"
-  rest {{ addresses: "{address}" }}
+  backend {{ addresses: "{address}" http1: true }}
 }}
 agreements {{
   name: "agreements/test-land" consumer: "systems/demo-commune" service: "r1/VN/GOV/CAMAU/LAND/parcels"

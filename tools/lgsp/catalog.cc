@@ -137,17 +137,25 @@ absl::Status CheckSystems(const MergedCatalog& merged, const Index& index) {
 }
 
 // The gateway judges addresses and base path: it knows where it is.
-absl::Status CheckRestService(const MergedCatalog& merged, const registry::v1::Service& service) {
+absl::Status CheckBackend(const MergedCatalog& merged, const registry::v1::Service& service) {
   const auto wrong = [&](absl::string_view what) {
     return merged.Wrong("CATALOG_VALUE_INVALID", service.name(), what);
   };
+  const auto& backend = service.backend();
+  if (backend.addresses().empty()) return wrong("backend has no addresses");
+  if (!service.platform_service().empty()) {
+    return wrong("has a backend and a platform_service");
+  }
+  if (!IsRest(service.name())) {
+    return backend.http1() || !backend.base_path().empty()
+               ? wrong("is gRPC, which has neither HTTP/1.1 nor a base_path")
+               : absl::OkStatus();
+  }
   absl::string_view identifier = service.name();
   absl::ConsumePrefix(&identifier, kRestPrefix);
   if (!IsIdentifier(identifier, kRestIdentifiers, kRestIdentifiers)) {
     return wrong("not r1/instance/memberClass/memberCode/subsystem/serviceCode");
   }
-  if (service.rest().addresses().empty()) return wrong("a REST service has rest.addresses");
-  if (!service.platform_service().empty()) return wrong("a REST service is no platform_service");
   return absl::OkStatus();
 }
 
@@ -163,8 +171,8 @@ absl::Status CheckServices(const MergedCatalog& merged, const Index& index,
           "CATALOG_REFERENCE_UNKNOWN", service.name(),
           absl::StrCat("provider ", service.provider(), " is not in the catalogue"));
     }
-    if (IsRest(service.name())) {
-      RETURN_IF_ERROR(CheckRestService(merged, service));
+    if (IsRest(service.name()) || service.has_backend()) {
+      RETURN_IF_ERROR(CheckBackend(merged, service));
       continue;
     }
     const auto& processes = platform.processes();

@@ -27,6 +27,7 @@ namespace {
 
 using google::protobuf::DescriptorPool;
 using google::protobuf::FileDescriptor;
+using google::protobuf::FileDescriptorProto;
 using google::protobuf::FileDescriptorSet;
 using google::protobuf::util::MessageDifferencer;
 using google::protobuf::util::TimeUtil;
@@ -48,6 +49,41 @@ absl::Status LoadDescriptors(absl::string_view path, DescriptorPool& pool) {
   if (ok) return absl::OkStatus();
   return MakeError(absl::StatusCode::kFailedPrecondition, "DESCRIPTORS_INVALID",
                    absl::StrCat(path, ": not a complete set of descriptors"), {{"path", path}});
+}
+
+// Those of an agency's services. What the platform has too must be the same.
+absl::Status AddAgencyDescriptors(const DataFolder& folder, const MergedCatalog& merged,
+                                  DescriptorPool& pool) {
+  std::set<std::string> seen;
+  for (const auto& service : merged.catalog.services()) {
+    const std::string& file = service.descriptors_file();
+    if (file.empty() || !seen.insert(file).second) continue;
+    const auto wrong = [&](absl::string_view what) {
+      return merged.Wrong("CATALOG_DESCRIPTORS_INVALID", service.name(),
+                          absl::StrCat("descriptors_file ", file, " ", what));
+    };
+    if (absl::StartsWith(file, "/") || absl::StrContains(file, "..")) {
+      return wrong("is not inside the data folder");
+    }
+    const auto bytes = config::ReadFile(folder.Path(file));
+    FileDescriptorSet files;
+    if (!bytes.ok() || !files.ParseFromString(*bytes)) return wrong("is no set of descriptors");
+    for (const auto& proto : files.file()) {
+      const FileDescriptor* const known = pool.FindFileByName(proto.name());
+      if (known == nullptr && pool.BuildFile(proto) == nullptr) {
+        return wrong(absl::StrCat("has ", proto.name(), ", which does not fit the others"));
+      }
+      FileDescriptorProto present;
+      if (known != nullptr) {
+        known->CopyTo(&present);
+        known->CopyJsonNameTo(&present);
+      }
+      if (known != nullptr && present.SerializeAsString() != proto.SerializeAsString()) {
+        return wrong(absl::StrCat("has another ", proto.name()));
+      }
+    }
+  }
+  return absl::OkStatus();
 }
 
 // What a file imports comes before it.
@@ -97,13 +133,13 @@ absl::Status AddSystem(const DataFolder& folder, const MergedCatalog& merged,
   return absl::OkStatus();
 }
 
-void AddRest(const registry::v1::RestService& rest, registry::v1::PolicyService& out) {
-  out.set_base_path(rest.base_path());
-  for (const auto& address : rest.addresses()) {
+void AddBackend(const registry::v1::Backend& backend, registry::v1::PolicyService& out) {
+  out.set_base_path(backend.base_path());
+  for (const auto& address : backend.addresses()) {
     auto& upstream = *out.add_upstreams();
     upstream.set_address(address);
-    upstream.set_tls_identity(rest.tls_identity());
-    if (!rest.http2()) upstream.set_protocol(registry::v1::Upstream::HTTP1);
+    upstream.set_tls_identity(backend.tls_identity());
+    if (backend.http1()) upstream.set_protocol(registry::v1::Upstream::HTTP1);
   }
 }
 
@@ -132,8 +168,8 @@ absl::StatusOr<PolicySnapshot> Join(const DataFolder& folder, const MergedCatalo
     auto& out = *policy.add_services();
     out.set_name(service.name());
     out.set_provider(service.provider());
-    if (service.has_rest()) {
-      AddRest(service.rest(), out);
+    if (service.has_backend()) {
+      AddBackend(service.backend(), out);
       continue;
     }
     ASSIGN_OR_RETURN(const Process process, folder.FindProcess(service.platform_service()));
@@ -247,6 +283,7 @@ absl::StatusOr<CompiledPolicy> CompilePolicy(const DataFolder& folder, const Pol
   DescriptorPool pool;
   RETURN_IF_ERROR(LoadDescriptors(sources.descriptors_file, pool));
   ASSIGN_OR_RETURN(const MergedCatalog merged, ReadCatalog(sources.catalog_folder));
+  RETURN_IF_ERROR(AddAgencyDescriptors(folder, merged, pool));
   RETURN_IF_ERROR(CheckCatalog(merged, pool, folder.platform()));
   ASSIGN_OR_RETURN(PolicySnapshot policy, Join(folder, merged, pool, now));
   ASSIGN_OR_RETURN(const auto old, OldPolicy(folder));
