@@ -74,6 +74,44 @@ def checkpoint_of(log):
     return (log / "checkpoint").read_text(encoding="utf-8").splitlines()
 
 
+def dossiers_in(folder):
+    with contextlib.closing(sqlite3.connect(folder / "data" / "dossiers.db")) as database:
+        return database.execute("SELECT COUNT(*) FROM dossiers").fetchone()[0]
+
+
+def check_log(test, folder, receipts):
+    """The records of the signed log, how many outcomes of each kind: all receipts are of it, each intent has its outcome, no
+    dossier is without its call, and it verifies."""
+    last = max(receipts.items(), key=lambda item: int(item[1].split("#")[1]))[0]
+    wait_until(lambda: len(lgsp("show", folder, last).stdout.splitlines()) == 2, WAIT_SECONDS, "the last call is in the signed log")
+    exported = lgsp("export", folder)
+    test.assertEqual(exported.returncode, 0, exported.stderr)
+    records = [json.loads(line) for line in exported.stdout.splitlines()]
+    outcomes, open_intents, missing = collections.Counter(), set(), dict(receipts)
+    for record in records:
+        if "intent" in record:
+            open_intents.add(record["intent"]["exchange_id"])
+            continue
+        outcome = record["outcome"]
+        open_intents.remove(outcome["exchange_id"])
+        outcomes[outcome["end"]] += 1
+        if outcome["exchange_id"] in missing:
+            index = int(missing.pop(outcome["exchange_id"]).split("#")[1])
+            test.assertEqual((record["index"], outcome["end"]), (index, "ANSWERED"))
+    test.assertFalse(missing, "acknowledged calls that the log does not have")
+    test.assertFalse(open_intents)
+    submitted = sum("intent" in record and record["intent"]["path"].endswith("/SubmitDossier") for record in records)
+    test.assertLessEqual(dossiers_in(folder), submitted)
+    verified = lgsp("verify", folder)
+    test.assertEqual(verified.returncode, 0, verified.stdout)
+    return records, outcomes
+
+
+def lgsp(*arguments):
+    return subprocess.run([platform_process.LGSP, "evidence", *map(str, arguments)], capture_output=True, text=True, check=False,
+                          timeout=WAIT_SECONDS)
+
+
 def tile_name(number):
     """As tlog-tiles writes it: x001/x234/067."""
     digits = f"{number:03}"
@@ -85,11 +123,6 @@ def tile_name(number):
 class EvidenceTest(platform_process.PlatformTest):
     def lgsp(self, *arguments):
         return self.platform.lgsp("evidence", *arguments)
-
-    def records(self):
-        done = self.lgsp("export", self.platform.folder)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def oracle(self, log, key):
         """What Go's own packages say of a log: they share nothing with ours."""
@@ -170,32 +203,10 @@ class EvidenceTest(platform_process.PlatformTest):
                 submissions.stop.wait(chance.uniform(0, LONGEST_LIFE_SECONDS))
                 self.platform.signal("gateway", signal.SIGKILL)
                 self.platform.wait_ready()
-        last = max(submissions.receipts.items(), key=lambda item: int(item[1].split("#")[1]))[0]
-        self.covered(last)
-        records = self.records()
-        outcomes = collections.Counter()
-        open_intents = set()
-        for record in records:
-            if "intent" in record:
-                open_intents.add(record["intent"]["exchange_id"])
-                continue
-            outcome = record["outcome"]
-            open_intents.remove(outcome["exchange_id"])
-            outcomes[outcome["end"]] += 1
-            if outcome["exchange_id"] in submissions.receipts:
-                index = int(submissions.receipts.pop(outcome["exchange_id"]).split("#")[1])
-                self.assertEqual((record["index"], outcome["end"]), (index, "ANSWERED"))
-        self.assertFalse(submissions.receipts, "acknowledged calls that the log does not have")
-        self.assertFalse(open_intents)
+        records, outcomes = check_log(self, self.platform.folder, submissions.receipts)
         # Every dossier that is there came by a call that is in the log.
-        with contextlib.closing(sqlite3.connect(self.platform.folder / "data" / "dossiers.db")) as database:
-            stored = database.execute("SELECT COUNT(*) FROM dossiers").fetchone()[0]
-        submitted = sum("intent" in record and record["intent"]["path"].endswith("/SubmitDossier")
-                        for record in records)
-        self.assertLessEqual(stored, submitted)
+        stored = dossiers_in(self.platform.folder)
         self.assertGreaterEqual(stored, outcomes["ANSWERED"] - REFUSED_BY_SERVICE)
-        verified = self.lgsp("verify", self.platform.folder)
-        self.assertEqual(verified.returncode, 0, verified.stdout)
         print(f"{KILLS} kills, {len(records)} records, {dict(outcomes)}", flush=True)
 
 

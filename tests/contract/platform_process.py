@@ -76,7 +76,9 @@ def free_base_port():
 class Platform:
     """`lgsp up` on a folder made for it; ready when made. Use `stop`, or as a context."""
 
-    def __init__(self, faults=0, seed=None, kafka=None):
+    def __init__(self, faults=0, seed=None, kafka=None, within=()):
+        """`within`: a command that runs `lgsp up`; {folder} in it is the data folder."""
+        self.within = within
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="platform.", dir=BUILD / "tests"))
         self.folder = self.scratch / "data"
         self.up = None
@@ -118,7 +120,8 @@ class Platform:
             command += ["--seed", str(seed)]
         with open(self.scratch / "up.log", "ab") as log:
             # pylint: disable-next=consider-using-with
-            self.up = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *command], stdout=log, stderr=log,
+            within = [word.format(folder=self.folder) for word in self.within]
+            self.up = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *within, *command], stdout=log, stderr=log,
                                        stdin=subprocess.DEVNULL)
         self.wait_ready()
 
