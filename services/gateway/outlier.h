@@ -1,8 +1,8 @@
 // PURE: when an address of a service is passed over, and when it is tried again. Of one worker.
 //
 // What counts is what the way to the service shows: connections that do not come about, or break
-// with calls on them, calls that are reset without an answer. Not what a service answers, nor how
-// long it takes: a caller could make others lose the service by that.
+// with calls on them. Not what a service answers to a call, a reset too, nor how long it takes: a
+// caller could make others lose the service by that.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@ class Outlier {
   using Time = std::chrono::steady_clock::time_point;
 
   bool ejected() const { return failures_ >= kMaxFailuresInRow; }
-  // It was no call that failed, but a connection: a connection can find out whether it is back.
+  // No connection comes about: whether it is back can be found out without a call.
   bool unreachable() const { return ejected() && by_connect_; }
 
   void OnConnectFailed(Time now) {
@@ -29,7 +29,7 @@ class Outlier {
   void OnConnected() {
     if (by_connect_) failures_ = 0;
   }
-  void OnCallFailed(Time now) {
+  void OnConnectionLost(Time now) {
     if (ejected() || failures_ + 1 == kMaxFailuresInRow) by_connect_ = false;
     failures_ = std::min(failures_ + 1, kMaxFailuresInRow);
     if (ejected()) Eject(now);

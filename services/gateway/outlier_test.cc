@@ -33,20 +33,20 @@ TEST_CASE("an address that cannot be reached is passed over, each time for longe
   CHECK(outlier.TakeTry(now + milliseconds(100)));
 }
 
-TEST_CASE("calls that break off one after the other do the same, and a connection is no proof") {
+TEST_CASE("connections that break one after the other do the same, and a new one is no proof") {
   Outlier outlier;
-  for (int i = 1; i < kMaxFailuresInRow; ++i) outlier.OnCallFailed(kBegin);
+  for (int i = 1; i < kMaxFailuresInRow; ++i) outlier.OnConnectionLost(kBegin);
   CHECK_FALSE(outlier.ejected());
   outlier.OnAnswered();
-  for (int i = 1; i < kMaxFailuresInRow; ++i) outlier.OnCallFailed(kBegin);
+  for (int i = 1; i < kMaxFailuresInRow; ++i) outlier.OnConnectionLost(kBegin);
   CHECK_FALSE(outlier.ejected());
-  outlier.OnCallFailed(kBegin);
+  outlier.OnConnectionLost(kBegin);
   CHECK(outlier.ejected());
   CHECK_FALSE(outlier.unreachable());
   outlier.OnConnected();
   CHECK(outlier.ejected());
   REQUIRE(outlier.TakeTry(kBegin + milliseconds(100)));
-  outlier.OnCallFailed(kBegin + milliseconds(100));
+  outlier.OnConnectionLost(kBegin + milliseconds(100));
   CHECK_FALSE(outlier.TakeTry(kBegin + milliseconds(299)));
   REQUIRE(outlier.TakeTry(kBegin + milliseconds(300)));
   outlier.OnAnswered();
@@ -55,7 +55,7 @@ TEST_CASE("calls that break off one after the other do the same, and a connectio
 
 TEST_CASE("what nobody has tried for long is forgiven, but not that it cannot be reached") {
   Outlier calls, connects;
-  for (int i = 0; i < kMaxFailuresInRow; ++i) calls.OnCallFailed(kBegin);
+  for (int i = 0; i < kMaxFailuresInRow; ++i) calls.OnConnectionLost(kBegin);
   connects.OnConnectFailed(kBegin);
   const auto later = kBegin + absl::ToChronoNanoseconds(kForgiveAfter) + milliseconds(99);
   calls.Forgive(later);

@@ -34,9 +34,10 @@ absl::Status UpstreamUnreachable() {
 }
 
 absl::Status UpstreamEjected() {
-  return WithRetryDelay(MakeError(absl::StatusCode::kUnavailable, "UPSTREAM_EJECTED",
-                                  "the last calls to the service broke off; this one was not sent"),
-                        kConnectBackoff);
+  return WithRetryDelay(
+      MakeError(absl::StatusCode::kUnavailable, "UPSTREAM_EJECTED",
+                "the last connections to the service broke; the call was not sent"),
+      kConnectBackoff);
 }
 
 absl::Status UpstreamOverloaded() {

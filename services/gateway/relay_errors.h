@@ -19,7 +19,7 @@ absl::Status BodyNotAllowed();
 absl::Status QuotaExceeded(const lgsp::registry::v1::Agreement& agreement, absl::Duration after);
 // UNAVAILABLE UPSTREAM_UNREACHABLE: there is no connection; the call was not sent.
 absl::Status UpstreamUnreachable();
-// UNAVAILABLE UPSTREAM_EJECTED: the last calls to every address of it broke off; the call was not
+// UNAVAILABLE UPSTREAM_EJECTED: the last connections to every address of it broke; the call was not
 // sent.
 absl::Status UpstreamEjected();
 // RESOURCE_EXHAUSTED UPSTREAM_OVERLOADED: too many calls wait for a connection.

@@ -10,16 +10,6 @@
 #include "services/gateway/worker.h"
 
 namespace lgsp::gateway {
-namespace {
-
-// Not what a service says on purpose: that it has ended, or does not take, a call.
-bool IsFailure(uint32_t error_code) {
-  return error_code != NGHTTP2_NO_ERROR && error_code != NGHTTP2_CANCEL &&
-         error_code != NGHTTP2_REFUSED_STREAM && error_code != NGHTTP2_ENHANCE_YOUR_CALM;
-}
-
-}  // namespace
-
 Upstream::Upstream(Worker* worker, TcpSocket socket, const TlsContext& tls, UpstreamGroup* group)
     : Connection(worker, std::move(socket), tls), group_(group) {
   handshake_deadline_ = worker->now() + absl::ToChronoNanoseconds(kConnectTimeout);
@@ -127,7 +117,6 @@ void Upstream::OnStreamClosed(int32_t stream_id, uint32_t error_code) {
   if (it == streams_.end()) return;
   const Stream stream = it->second;
   streams_.erase(it);
-  if (!stream.answered && IsFailure(error_code)) worker_->pool().CallFailed(group_);
   stream.exchange->OnUpstreamClosed(error_code, NotTaken(stream_id, stream, error_code));
   if (!group_->waiting.empty()) {
     worker_->Post([pool = &worker_->pool(), group = group_] { pool->Changed(group); });
@@ -160,7 +149,7 @@ void Upstream::OnClosed() {
   absl::flat_hash_map<int32_t, Stream> streams;
   streams.swap(streams_);
   // Once, however many calls were on it.
-  if (!streams.empty() && !going_away_) worker_->pool().CallFailed(group_);
+  if (!streams.empty() && !going_away_) worker_->pool().ConnectionLost(group_);
   worker_->pool().Ended(group_, this, settings_seen_);
   for (const auto& [id, stream] : streams) {
     stream.exchange->OnUpstreamClosed(NGHTTP2_INTERNAL_ERROR,

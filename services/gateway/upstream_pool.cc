@@ -153,8 +153,8 @@ void UpstreamPool::Answered(UpstreamGroup* group) {
   Count(group);
 }
 
-void UpstreamPool::CallFailed(UpstreamGroup* group) {
-  group->outlier.OnCallFailed(worker_->now());
+void UpstreamPool::ConnectionLost(UpstreamGroup* group) {
+  group->outlier.OnConnectionLost(worker_->now());
   Count(group);
 }
 

@@ -42,7 +42,7 @@ class UpstreamPool {
   // What the way to the address has shown (outlier.h).
   void Connected(UpstreamGroup* group);
   void Answered(UpstreamGroup* group);
-  void CallFailed(UpstreamGroup* group);
+  void ConnectionLost(UpstreamGroup* group);
 
   // Every second: looks whether addresses that could not be reached are back, calls or not; forgets
   // those that are not in `policy` any more.

@@ -339,26 +339,28 @@ std::string Ejected(int port) {
   return absl::StrCat("gateway_upstream_ejected{upstream=\"127.0.0.1:", port, "\"}");
 }
 
-TEST_CASE("a service whose calls break off again and again is not sent any, then one, then all") {
+TEST_CASE("a service that dies of its calls again and again is not sent any, then one, then all") {
   GatewayFixture fixture;
   fixture.Start();
   H2Peer& client = fixture.Client();
   for (int i = 0; i < kMaxFailuresInRow; ++i) {
     const int32_t id = client.Request(GrpcHead(kUnary), FrameMessage("x"), true);
-    const Arrival arrival = fixture.NextArrival();
-    arrival.peer->Reset(arrival.id, NGHTTP2_INTERNAL_ERROR);
+    fixture.NextArrival().peer->Abort();
     CHECK(ErrorReason(fixture.Finish(client, id)) == "UPSTREAM_LOST");
   }
   CHECK(fixture.Metric(Ejected(fixture.listener().port)) == 1);
   // Until the first try arrives and is answered.
   int32_t id = 0;
   size_t refused = 0;
-  const size_t before = fixture.upstreams()[0]->incoming().size();
-  while (fixture.upstreams()[0]->incoming().size() == before) {
+  const auto arrived = [&] {
+    size_t calls = 0;
+    for (const auto& peer : fixture.upstreams()) calls += peer->incoming().size();
+    return calls;
+  };
+  const size_t before = arrived();
+  while (arrived() == before) {
     id = client.Request(GrpcHead(kUnary), FrameMessage("x"), true);
-    fixture.RunUntil([&] {
-      return client.stream(id).closed() || fixture.upstreams()[0]->incoming().size() > before;
-    });
+    fixture.RunUntil([&] { return client.stream(id).closed() || arrived() > before; });
     if (!client.stream(id).closed()) break;
     const absl::Status status = client.stream(id).Outcome();
     CHECK(ErrorReason(status) == "UPSTREAM_EJECTED");
@@ -372,6 +374,19 @@ TEST_CASE("a service whose calls break off again and again is not sent any, then
   const int32_t next = client.Request(GrpcHead(kUnary), FrameMessage("x"), true);
   Answer(fixture.NextArrival());
   CHECK(fixture.Finish(client, next).ok());
+}
+
+TEST_CASE("calls that a service resets are its answers to their callers") {
+  GatewayFixture fixture;
+  fixture.Start();
+  H2Peer& client = fixture.Client();
+  for (int i = 0; i < 2 * kMaxFailuresInRow; ++i) {
+    const int32_t id = client.Request(GrpcHead(kUnary), FrameMessage("x"), true);
+    const Arrival arrival = fixture.NextArrival();
+    arrival.peer->Reset(arrival.id, NGHTTP2_INTERNAL_ERROR);
+    CHECK(ErrorReason(fixture.Finish(client, id)) == "UPSTREAM_LOST");
+  }
+  CHECK(fixture.Metric(Ejected(fixture.listener().port)) == 0);
 }
 
 TEST_CASE("of two addresses the one with fewer calls is taken, and the one that fails is left") {
@@ -395,12 +410,10 @@ TEST_CASE("of two addresses the one with fewer calls is taken, and the one that 
   }
   CHECK(arrived(fixture.listener()) == 3);
   CHECK(arrived(second) == 3);
-  // The first breaks its calls off, those that are there and those that come.
+  // The first dies of its calls, those that are there and those that come.
   for (int i = 0; i < kMaxFailuresInRow + 1; ++i) {
     for (const auto& peer : fixture.listener().peers) {
-      for (const int32_t id : peer->incoming()) {
-        if (!peer->stream(id).closed()) peer->Reset(id, NGHTTP2_INTERNAL_ERROR);
-      }
+      if (!peer->over()) peer->Abort();
     }
     const size_t before = arrived(fixture.listener()) + arrived(second);
     client.Request(GrpcHead(kChat), FrameMessage("x"), false);
