@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import grpc
@@ -20,6 +21,7 @@ import grpc
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 WAIT_SECONDS = 30
+POLL_SECONDS = 0.02
 READY = "agency_sim/provider: ready on "
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(2**32)))
 print(f"provider_test: SEED={SEED}", file=sys.stderr)
@@ -110,10 +112,16 @@ class ProviderTest(unittest.TestCase):
                 return found, page.total_size
 
     def outcome(self, exchange_id):
-        """Of the call of that id that came last; its request stands before it."""
-        lines = [line for line in self.provider.journal() if line.get("exchange_id") == exchange_id]
-        self.assertEqual([lines[-2]["record"], lines[-1]["record"]], ["request", "outcome"])
-        return lines[-1]
+        """Of the call of that id that came last: written when its last byte has left, so it is awaited."""
+        end = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < end:
+            lines = [line for line in self.provider.journal() if line.get("exchange_id") == exchange_id]
+            last = [line["call"] for line in lines if line["record"] == "request"][-1]
+            found = [line for line in lines if line["record"] == "outcome" and line["call"] == last]
+            if found:
+                return found[0]
+            threading.Event().wait(POLL_SECONDS)
+        return self.fail(f"no outcome of {last} in {WAIT_SECONDS} s")
 
     def test_pages_hold_every_parcel_once_and_both_protocols_say_the_same(self):
         found, total = self.pages()
