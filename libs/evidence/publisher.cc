@@ -20,11 +20,14 @@ Publisher::Publisher(std::string directory, NoteKey name, keys::SigningKey key, 
 
 void Publisher::AddFullTile(int level, uint64_t n, absl::Span<const Hash> hashes) {
   if (level == 0) {
+    // The next one will be about as long.
+    std::string next;
+    next.reserve(bundle_.size() + bundle_.size() / 8);
+    bundle_.swap(next);
     if (n >= first_bundle_) {
-      waiting_bytes_ += bundle_.size();
-      waiting_.push_back({BundlePath(n, kTileWidth), std::move(bundle_)});
+      waiting_bytes_ += next.size();
+      waiting_.push_back({BundlePath(n, kTileWidth), std::move(next)});
     }
-    bundle_.clear();
   }
   waiting_.push_back({TilePath(level, n, kTileWidth), std::string(TileBytes(hashes))});
 }

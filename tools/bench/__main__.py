@@ -5,6 +5,7 @@ import pathlib
 import signal
 import sys
 
+import evidence
 import exchange
 import figures
 import growth
@@ -12,7 +13,7 @@ import journey
 import postgres
 import submit
 
-BENCHES = {"exchange": exchange, "growth": growth, "journey": journey, "submit": submit}
+BENCHES = {"evidence": evidence, "exchange": exchange, "growth": growth, "journey": journey, "submit": submit}
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -43,7 +44,10 @@ def arguments():
     of_exchange.add_argument("--seconds", type=float, default=4, help="of each measurement (4)")
     of_exchange.add_argument("--contestants", default=",".join(exchange.CONTESTANTS), help="some of %(default)s")
     of_exchange.add_argument("--cases", default="*", help="names or patterns: 100_8x50_h2c,2k_*_tls,open_4000,half (all)")
-    for bench in (of_journey, of_submit, of_growth, of_exchange):
+    of_evidence = benches.add_parser("evidence", help="the evidence log beside hashing the same bytes")
+    of_evidence.add_argument("--rounds", type=rounds, default=figures.LEAST_ROUNDS)
+    of_evidence.add_argument("--records", type=int, default=1_000_000, help="in each round (1000000)")
+    for bench in (of_journey, of_submit, of_growth, of_exchange, of_evidence):
         bench.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release",
                            help="build folder (build/release)")
         # Behind the name of the bench too; what stands before it is kept.
