@@ -16,54 +16,34 @@ using SocketInt = boost::asio::detail::socket_option::integer<kLevel, kName>;
 
 }  // namespace
 
-Connection::Connection(Worker* worker, TcpSocket socket, const TlsContext& tls)
+Connection::Connection(Worker* worker, TcpSocket socket, const TlsContext& tls, Role role)
     : worker_(worker),
       handshake_deadline_(worker->now() + absl::ToChronoNanoseconds(kHandshakeTimeout)),
-      socket_(tls == nullptr
-                  ? std::variant<TcpSocket, TlsSocket>(std::move(socket))
-                  : std::variant<TcpSocket, TlsSocket>(TlsSocket(std::move(socket), *tls))) {}
-
-SSL* Connection::ssl() {
-  auto* tls = std::get_if<TlsSocket>(&socket_);
-  return tls == nullptr ? nullptr : tls->native_handle();
-}
-
-TcpSocket& Connection::tcp() {
-  auto* tls = std::get_if<TlsSocket>(&socket_);
-  return tls == nullptr ? std::get<TcpSocket>(socket_) : tls->next_layer();
+      socket_(std::move(socket)),
+      role_(role) {
+  if (tls != nullptr) tls_.emplace(tls.get(), role);
 }
 
 void Connection::SetSocketOptions() {
   const int seconds = static_cast<int>(absl::ToInt64Seconds(kPeerTimeout));
   constexpr int kProbes = 2;
   error_code ignored;
-  TcpSocket& socket = tcp();
-  socket.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
-  socket.set_option(SocketInt<IPPROTO_TCP, TCP_USER_TIMEOUT>(seconds * 1000), ignored);
-  socket.set_option(boost::asio::socket_base::keep_alive(true), ignored);
-  socket.set_option(SocketInt<IPPROTO_TCP, TCP_KEEPIDLE>(seconds), ignored);
-  socket.set_option(SocketInt<IPPROTO_TCP, TCP_KEEPINTVL>(seconds / kProbes), ignored);
-  socket.set_option(SocketInt<IPPROTO_TCP, TCP_KEEPCNT>(kProbes), ignored);
+  socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
+  socket_.set_option(SocketInt<IPPROTO_TCP, TCP_USER_TIMEOUT>(seconds * 1000), ignored);
+  socket_.set_option(boost::asio::socket_base::keep_alive(true), ignored);
+  socket_.set_option(SocketInt<IPPROTO_TCP, TCP_KEEPIDLE>(seconds), ignored);
+  socket_.set_option(SocketInt<IPPROTO_TCP, TCP_KEEPINTVL>(seconds / kProbes), ignored);
+  socket_.set_option(SocketInt<IPPROTO_TCP, TCP_KEEPCNT>(kProbes), ignored);
 }
 
-void Connection::Handshake(Role role) {
-  auto* tls = std::get_if<TlsSocket>(&socket_);
-  if (tls == nullptr) {
-    if (FindCodec() || role == Role::kServer) Read();
-    return;
+void Connection::Begin() {
+  if (tls_.has_value()) {
+    if (role_ == Role::kClient) tls_->Begin();
+    FlushSoon();
+  } else if (role_ == Role::kClient) {
+    FindCodec();
   }
-  tls->async_handshake(role == Role::kServer ? TlsSocket::server : TlsSocket::client,
-                       [self = shared_from_this()](const error_code& error) {
-                         if (self->closed_) return;
-                         if (error) {
-                           self->OnHandshakeFailed(error);
-                           self->CloseGently();
-                         } else if (self->FindCodec()) {
-                           self->Read();
-                         } else {
-                           self->CloseGently();
-                         }
-                       });
+  Read();
 }
 
 bool Connection::FindCodec() {
@@ -78,47 +58,84 @@ bool Connection::FindCodec() {
 void Connection::Read() {
   if (reading_ || closed_) return;
   reading_ = true;
-  std::visit(
-      [this](auto& socket) {
-        socket.async_read_some(boost::asio::buffer(read_buffer_),
-                               [self = shared_from_this()](const error_code& error, size_t bytes) {
-                                 self->OnRead(error, bytes);
-                               });
-      },
-      socket_);
+  socket_.async_read_some(boost::asio::buffer(read_buffer_),
+                          [self = shared_from_this()](const error_code& error, size_t bytes) {
+                            self->OnRead(error, bytes);
+                          });
 }
 
 void Connection::OnRead(const error_code& error, size_t bytes) {
   reading_ = false;
   if (closed_) return;
   if (error) {
-    in_callback_ = true;
-    if (codec_ != nullptr && error == boost::asio::error::eof) codec_->ReceiveEnd();
-    in_callback_ = false;
+    if (tls_.has_value() && !ready_ && !last_flush_) OnHandshakeFailed(0);
+    // With TLS the peer says by it that nothing follows; without it was cut off.
+    if (error == boost::asio::error::eof && !tls_.has_value()) return OnEnd();
     return Close();
   }
   const absl::string_view read(read_buffer_.data(), bytes);
-  if (codec_ != nullptr) return Receive(read);
-  first_bytes_.append(read.data(), read.size());
-  if (!FindCodec()) return Read();
-  Receive(std::exchange(first_bytes_, ""));
+  const bool goes_on = tls_.has_value() ? OnTls(read) : OnBytes(read);
+  if (closed_) return;
+  if (goes_on && (codec_ == nullptr || codec_->wants_read())) Read();
+  FlushSoon();
 }
 
-void Connection::Receive(absl::string_view bytes) {
-  if (closed_) return;
+bool Connection::OnTls(absl::string_view bytes) {
+  tls_->Receive(bytes);
+  if (!ready_ && !OnHandshake()) return !last_flush_;
+  std::array<char, kTlsReadBytes> plain;
+  for (;;) {
+    const absl::string_view read = tls_->Read(absl::MakeSpan(plain));
+    if (read.empty()) break;
+    if (!OnBytes(read)) return false;
+  }
+  if (tls_->state() == TlsFilter::State::kEnded) {
+    OnEnd();
+  } else if (tls_->output().size() > kWriteBufferBytes) {
+    // Answers of TLS itself, to a peer that asks without end and reads none.
+    worker_->metrics().shed_connections.Add();
+    Close();
+  } else if (tls_->state() == TlsFilter::State::kBroken) {
+    last_flush_ = true;
+  }
+  return !last_flush_;
+}
+
+bool Connection::OnHandshake() {
+  if (tls_->state() == TlsFilter::State::kHandshake) return false;
+  if (tls_->state() == TlsFilter::State::kOpen && FindCodec()) return true;
+  if (tls_->state() != TlsFilter::State::kOpen) OnHandshakeFailed(tls_->error());
+  last_flush_ = true;
+  return false;
+}
+
+bool Connection::OnBytes(absl::string_view bytes) {
+  if (codec_ != nullptr) return Receive(bytes);
+  first_bytes_.append(bytes.data(), bytes.size());
+  return !FindCodec() || Receive(std::exchange(first_bytes_, ""));
+}
+
+bool Connection::Receive(absl::string_view bytes) {
+  if (closed_) return false;
   in_callback_ = true;
   const bool well_formed = codec_->Receive(bytes);
   in_callback_ = false;
   const bool hoards = codec_->hoards();
   if (hoards) worker_->metrics().shed_connections.Add();
-  if (close_wanted_ || hoards) return Close();
-  if (!well_formed) {
-    // Nothing more is read; what explains it to the peer goes out first.
-    last_flush_ = true;
-  } else if (codec_->wants_read()) {
-    Read();
+  if (close_wanted_ || hoards) {
+    Close();
+    return false;
   }
-  FlushSoon();
+  // Nothing more is read; what explains it to the peer goes out first.
+  if (!well_formed) last_flush_ = true;
+  return well_formed;
+}
+
+void Connection::OnEnd() {
+  in_callback_ = true;
+  if (codec_ != nullptr) codec_->ReceiveEnd();
+  in_callback_ = false;
+  Close();
 }
 
 void Connection::FlushSoon() {
@@ -130,37 +147,38 @@ void Connection::FlushSoon() {
 void Connection::Flush() {
   dirty_ = false;
   if (closed_ || write_pending_) return;
-  if (codec_ == nullptr) {
-    if (last_flush_) Close();
-    return;
+  if (codec_ != nullptr) {
+    in_callback_ = true;
+    const bool produced = codec_->Produce(write_buffer_, kWriteBufferBytes);
+    in_callback_ = false;
+    if (close_wanted_ || !produced) return Close();
+    // The end of a stream may have made room for the next.
+    if (!last_flush_ && codec_->wants_read()) Read();
   }
-  in_callback_ = true;
-  const bool produced = codec_->Produce(write_buffer_, kWriteBufferBytes);
-  in_callback_ = false;
-  if (close_wanted_ || !produced) return Close();
-  // The end of a stream may have made room for the next.
-  if (!last_flush_ && codec_->wants_read()) Read();
-  if (!write_buffer_.empty()) return Write();
-  if (last_flush_ || codec_->finished()) CloseGently();
+  Write();
+  if (!write_pending_ && (last_flush_ || (codec_ != nullptr && codec_->finished()))) CloseGently();
 }
 
 void Connection::Write() {
-  writing_.swap(write_buffer_);
+  if (tls_.has_value()) {
+    tls_->Send(write_buffer_);
+    writing_.swap(tls_->output());
+    tls_->output().clear();
+  } else {
+    writing_.swap(write_buffer_);
+  }
   write_buffer_.clear();
+  if (writing_.empty()) return;
   write_pending_ = true;
   write_begun_ = worker_->now();
-  std::visit(
-      [this](auto& socket) {
-        boost::asio::async_write(socket, boost::asio::buffer(writing_),
-                                 [self = shared_from_this()](const error_code& error, size_t) {
-                                   self->OnWritten(error);
-                                 });
-      },
-      socket_);
+  boost::asio::async_write(
+      socket_, boost::asio::buffer(writing_),
+      [self = shared_from_this()](const error_code& error, size_t) { self->OnWritten(error); });
 }
 
 void Connection::OnWritten(const error_code& error) {
   write_pending_ = false;
+  writing_.clear();
   if (closed_) return;
   if (error) return Close();
   FlushSoon();
@@ -178,33 +196,33 @@ void Connection::Close() {
     return;
   }
   error_code ignored;
-  tcp().close(ignored);
+  socket_.close(ignored);
   End();
 }
 
 void Connection::CloseGently() {
   if (closed_) return;
   error_code ignored;
-  tcp().shutdown(TcpSocket::shutdown_send, ignored);
+  socket_.shutdown(TcpSocket::shutdown_send, ignored);
   auto timer = std::make_shared<boost::asio::steady_timer>(worker_->io(),
                                                            absl::ToChronoNanoseconds(kLinger));
   timer->async_wait([self = shared_from_this()](const error_code&) {
     error_code unimportant;
-    self->tcp().close(unimportant);
+    self->socket_.close(unimportant);
   });
   End();
   Linger(std::move(timer));
 }
 
 void Connection::Linger(std::shared_ptr<boost::asio::steady_timer> timer) {
-  tcp().async_read_some(boost::asio::buffer(read_buffer_),
-                        [self = shared_from_this(), timer](const error_code& error, size_t) {
-                          if (error) {
-                            timer->cancel();
-                          } else {
-                            self->Linger(timer);
-                          }
-                        });
+  socket_.async_read_some(boost::asio::buffer(read_buffer_),
+                          [self = shared_from_this(), timer](const error_code& error, size_t) {
+                            if (error) {
+                              timer->cancel();
+                            } else {
+                              self->Linger(timer);
+                            }
+                          });
 }
 
 void Connection::End() {
@@ -221,6 +239,7 @@ void Connection::Sweep(SteadyTime now) {
   if (!write_pending_ && now - write_begun_ > absl::ToChronoNanoseconds(kBufferTimeout)) {
     std::string().swap(write_buffer_);
     std::string().swap(writing_);
+    if (tls_.has_value() && tls_->output().empty()) std::string().swap(tls_->output());
   }
 }
 

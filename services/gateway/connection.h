@@ -5,30 +5,30 @@
 
 #include <array>
 #include <boost/asio.hpp>
-#include <boost/asio/ssl.hpp>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
-#include <variant>
 
 #include "absl/strings/string_view.h"
 #include "services/gateway/codec.h"
 #include "services/gateway/limits.h"
 #include "services/gateway/tls.h"
+#include "services/gateway/tls_filter.h"
 
 namespace lgsp::gateway {
 
 class Worker;
 using TcpSocket = boost::asio::ip::tcp::socket;
-using TlsSocket = boost::asio::ssl::stream<TcpSocket>;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 // Lives while something of it is under way: its handlers and its worker share it. All on the
 // worker's thread.
 class Connection : public std::enable_shared_from_this<Connection>, protected StreamEvents {
  public:
+  using Role = TlsFilter::Role;
   // Without `tls` the socket is plain.
-  Connection(Worker* worker, TcpSocket socket, const TlsContext& tls);
+  Connection(Worker* worker, TcpSocket socket, const TlsContext& tls, Role role);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -51,21 +51,20 @@ class Connection : public std::enable_shared_from_this<Connection>, protected St
   bool WindowIsShut(int32_t stream_id) const;
 
  protected:
-  enum class Role { kServer, kClient };
-
-  // TLS handshake (when there is TLS), then MakeCodec and OnReady, or Close.
-  void Handshake(Role role);
+  // When connected: TLS handshake (when there is TLS), then MakeCodec and OnReady, or Close.
+  void Begin();
 
   // By what was agreed on in the handshake or, without TLS, by the first bytes that came. nullptr:
-  // they are too few. Must not be nullptr for a client.
+  // they are too few; with TLS: it is not to go on.
   virtual std::unique_ptr<Codec> MakeCodec(absl::string_view first_bytes) = 0;
   virtual void OnReady() = 0;
-  virtual void OnHandshakeFailed(const boost::system::error_code&) {}
+  virtual void OnHandshakeFailed(unsigned long /*error*/) {}
   virtual void OnClosed() = 0;
 
   StreamEvents* events() { return this; }
-  SSL* ssl();
-  TcpSocket& tcp();
+  // nullptr without TLS.
+  SSL* ssl() { return tls_.has_value() ? tls_->ssl() : nullptr; }
+  TcpSocket& tcp() { return socket_; }
   bool open() const { return !closed_; }
   // Options of a connected socket: no delay, and an end to peers that are gone.
   void SetSocketOptions();
@@ -84,13 +83,21 @@ class Connection : public std::enable_shared_from_this<Connection>, protected St
   bool FindCodec();
   void Read();
   void OnRead(const boost::system::error_code& error, size_t bytes);
-  void Receive(absl::string_view bytes);
+  // False: nothing more is to be read.
+  bool OnTls(absl::string_view bytes);
+  bool OnBytes(absl::string_view bytes);
+  bool Receive(absl::string_view bytes);
+  // True when the handshake has ended well.
+  bool OnHandshake();
+  void OnEnd();
   void OnWritten(const boost::system::error_code& error);
   void Write();
   void End();
   void Linger(std::shared_ptr<boost::asio::steady_timer> timer);
 
-  std::variant<TcpSocket, TlsSocket> socket_;
+  TcpSocket socket_;
+  const Role role_;
+  std::optional<TlsFilter> tls_;
   std::array<char, kReadBufferBytes> read_buffer_;
   std::string first_bytes_;
   std::string write_buffer_, writing_;

@@ -8,7 +8,7 @@
 namespace lgsp::gateway {
 Downstream::Downstream(Worker* worker, TcpSocket socket, const TlsContext& tls,
                        std::string fixed_system)
-    : Connection(worker, std::move(socket), tls), last_activity_(worker->now()) {
+    : Connection(worker, std::move(socket), tls, Role::kServer), last_activity_(worker->now()) {
   peer_.fixed_system = std::move(fixed_system);
   peer_.tls = tls != nullptr;
 }
@@ -34,7 +34,7 @@ void Downstream::OnReady() {
   if (worker_->draining()) AnnounceDrain();
 }
 
-void Downstream::OnHandshakeFailed(const boost::system::error_code& error) {
+void Downstream::OnHandshakeFailed(unsigned long error) {
   worker_->metrics().TlsRejected(TlsFailureLabel(ssl(), error)).Add();
 }
 

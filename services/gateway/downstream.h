@@ -19,7 +19,7 @@ class Downstream final : public Connection {
 
   void Start() {
     SetSocketOptions();
-    Handshake(Role::kServer);
+    Begin();
   }
   // Says that no new calls are taken, lets those under way end.
   void AnnounceDrain();
@@ -41,7 +41,7 @@ class Downstream final : public Connection {
  protected:
   std::unique_ptr<Codec> MakeCodec(absl::string_view first_bytes) override;
   void OnReady() override;
-  void OnHandshakeFailed(const boost::system::error_code& error) override;
+  void OnHandshakeFailed(unsigned long error) override;
   void OnBeginHeaders(int32_t stream_id, bool request) override;
   bool OnHeader(int32_t stream_id, absl::string_view name, absl::string_view value) override;
   void OnHeadersDone(int32_t stream_id, bool end_stream) override;

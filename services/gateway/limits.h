@@ -14,6 +14,8 @@ inline constexpr int32_t kStreamWindow = 256 << 10;
 inline constexpr int32_t kConnectionWindow = 4 << 20;
 inline constexpr uint32_t kMaxStreamsPerConnection = 256;
 inline constexpr size_t kReadBufferBytes = 64 << 10;
+// A record of TLS.
+inline constexpr size_t kTlsReadBytes = 16 << 10;
 // Output gathered before it is written; more waits inside nghttp2.
 inline constexpr size_t kWriteBufferBytes = 128 << 10;
 // What is taken of a body at a time (HTTP/1.1).

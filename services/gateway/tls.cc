@@ -1,5 +1,6 @@
 #include "services/gateway/tls.h"
 
+#include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 #include "absl/strings/str_cat.h"
@@ -49,8 +50,8 @@ int CheckPeriod(X509_STORE_CTX* context, void*) {
 
 absl::StatusOr<TlsContext> MakeContext(const SSL_METHOD* method, absl::string_view certificate_file,
                                        absl::string_view key_file) {
-  SSL_CTX* raw = SSL_CTX_new(method);
-  auto context = std::make_shared<boost::asio::ssl::context>(raw);
+  TlsContext context(SSL_CTX_new(method), &SSL_CTX_free);
+  SSL_CTX* raw = context.get();
   if (SSL_CTX_use_certificate_chain_file(raw, std::string(certificate_file).c_str()) != 1) {
     return FilesInvalid(certificate_file);
   }
@@ -69,7 +70,7 @@ absl::StatusOr<TlsContext> MakeServerTls(absl::string_view certificate_file,
                                          absl::string_view key_file) {
   ASSIGN_OR_RETURN(TlsContext context,
                    MakeContext(TLS_server_method(), certificate_file, key_file));
-  SSL_CTX* raw = context->native_handle();
+  SSL_CTX* raw = context.get();
   SSL_CTX_set_verify(raw, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   SSL_CTX_set_cert_verify_callback(raw, CheckPeriod, nullptr);
   SSL_CTX_set_alpn_select_cb(raw, ChooseAlpn, nullptr);
@@ -84,7 +85,7 @@ absl::StatusOr<TlsContext> MakeClientTls(absl::string_view certificate_file,
                                          absl::string_view authority_file) {
   ASSIGN_OR_RETURN(TlsContext context,
                    MakeContext(TLS_client_method(), certificate_file, key_file));
-  SSL_CTX* raw = context->native_handle();
+  SSL_CTX* raw = context.get();
   if (SSL_CTX_load_verify_locations(raw, std::string(authority_file).c_str(), nullptr) != 1) {
     return FilesInvalid(authority_file);
   }
@@ -153,20 +154,19 @@ bool AgreedOnH2(SSL* ssl) {
   return absl::string_view(reinterpret_cast<const char*>(name), size) == "h2";
 }
 
-absl::string_view TlsFailureLabel(SSL* ssl, const boost::system::error_code& error) {
+absl::string_view TlsFailureLabel(SSL* ssl, unsigned long error) {
   const long verify = SSL_get_verify_result(ssl);
   if (verify == X509_V_ERR_CERT_HAS_EXPIRED || verify == X509_V_ERR_CERT_NOT_YET_VALID)
     return "expired";
-  if (error.category() == boost::asio::error::get_ssl_category()) {
-    switch (ERR_GET_REASON(static_cast<unsigned long>(error.value()))) {
-      case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-        return "no_certificate";
-      case SSL_R_UNSUPPORTED_PROTOCOL:
-      case SSL_R_VERSION_TOO_LOW:
-        return "not_tls13";
-    }
+  switch (ERR_GET_REASON(error)) {
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+      return "no_certificate";
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+      return "not_tls13";
+    default:
+      return "handshake";
   }
-  return "handshake";
 }
 
 }  // namespace lgsp::gateway

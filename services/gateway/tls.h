@@ -1,7 +1,8 @@
 // TLS contexts of both sides.
 #pragma once
 
-#include <boost/asio/ssl.hpp>
+#include <openssl/ssl.h>
+
 #include <memory>
 #include <string>
 
@@ -11,7 +12,7 @@
 
 namespace lgsp::gateway {
 
-using TlsContext = std::shared_ptr<boost::asio::ssl::context>;
+using TlsContext = std::shared_ptr<SSL_CTX>;
 
 // For systems: TLS 1.3, ALPN h2 or http/1.1, a client certificate demanded. Its chain is not
 // judged, for systems are known by their registered keys; its validity is. FAILED_PRECONDITION
@@ -38,6 +39,7 @@ void OfferProtocol(SSL* ssl, bool http1);
 bool AgreedOnH2(SSL* ssl);
 
 // Why a handshake failed, as a bounded label: no_certificate, expired, not_tls13, handshake.
-absl::string_view TlsFailureLabel(SSL* ssl, const boost::system::error_code& error);
+// `error` as OpenSSL has it; 0: the connection ended.
+absl::string_view TlsFailureLabel(SSL* ssl, unsigned long error);
 
 }  // namespace lgsp::gateway

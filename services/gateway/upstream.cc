@@ -11,7 +11,7 @@
 
 namespace lgsp::gateway {
 Upstream::Upstream(Worker* worker, TcpSocket socket, const TlsContext& tls, UpstreamGroup* group)
-    : Connection(worker, std::move(socket), tls), group_(group) {
+    : Connection(worker, std::move(socket), tls, Role::kClient), group_(group) {
   handshake_deadline_ = worker->now() + absl::ToChronoNanoseconds(kConnectTimeout);
   if (ssl() != nullptr) OfferProtocol(ssl(), group->http1);
 }
@@ -24,7 +24,7 @@ void Upstream::Connect() {
     if (!self->open()) return;
     if (failed) return self->Close();
     self->SetSocketOptions();
-    self->Handshake(Role::kClient);
+    self->Begin();
   });
 }
 
