@@ -211,18 +211,19 @@ void Connection::CloseGently() {
     self->socket_.close(unimportant);
   });
   End();
-  Linger(std::move(timer));
+  Linger(std::move(timer), 0);
 }
 
-void Connection::Linger(std::shared_ptr<boost::asio::steady_timer> timer) {
-  socket_.async_read_some(boost::asio::buffer(read_buffer_),
-                          [self = shared_from_this(), timer](const error_code& error, size_t) {
-                            if (error) {
-                              timer->cancel();
-                            } else {
-                              self->Linger(timer);
-                            }
-                          });
+void Connection::Linger(std::shared_ptr<boost::asio::steady_timer> timer, size_t read) {
+  socket_.async_read_some(
+      boost::asio::buffer(read_buffer_),
+      [self = shared_from_this(), timer, read](const error_code& error, size_t bytes) {
+        if (error || read + bytes > kMaxLingerBytes) {
+          timer->cancel();
+        } else {
+          self->Linger(timer, read + bytes);
+        }
+      });
 }
 
 void Connection::End() {

@@ -93,7 +93,7 @@ class Connection : public std::enable_shared_from_this<Connection>, protected St
   void OnWritten(const boost::system::error_code& error);
   void Write();
   void End();
-  void Linger(std::shared_ptr<boost::asio::steady_timer> timer);
+  void Linger(std::shared_ptr<boost::asio::steady_timer> timer, size_t read);
 
   TcpSocket socket_;
   const Role role_;

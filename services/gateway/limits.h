@@ -66,8 +66,10 @@ inline constexpr absl::Duration kForgiveAfter = absl::Minutes(1);
 // A header block must be complete, and a write must move, within this.
 inline constexpr absl::Duration kHeaderTimeout = absl::Seconds(10);
 inline constexpr absl::Duration kWriteTimeout = absl::Seconds(60);
-// After our last byte, the peer has this long to close.
+// After our last byte, the peer has this long to close, and so much of what it still sends is read
+// and dropped.
 inline constexpr absl::Duration kLinger = absl::Seconds(1);
+inline constexpr size_t kMaxLingerBytes = 8 << 20;
 inline constexpr absl::Duration kIdleTimeout = absl::Minutes(30);
 // Whose key is not registered has nothing to wait for.
 inline constexpr absl::Duration kStrangerIdleTimeout = absl::Seconds(10);

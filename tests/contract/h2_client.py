@@ -37,13 +37,13 @@ class GrpcEnd:
         return [("grpc-status-details-bin", base64.b64decode(text + "=" * (-len(text) % 4)))]
 
 
-def tls_socket(platform, system, timeout=CALL_SECONDS):
-    """A TLS connection to the gateway as `system`; nothing of HTTP/2 has been said."""
+def tls_socket(platform, system, timeout=CALL_SECONDS, alpn="h2"):
+    """A TLS connection to the gateway as `system`; nothing of HTTP has been said."""
     host, port = platform.gateway.split(":")
     context = ssl.create_default_context(cafile=platform.folder / "ca/authority.crt")
     names = (f"systems/{system}.{kind}" for kind in ("crt", "key"))
     context.load_cert_chain(*(platform.folder / name for name in names))
-    context.set_alpn_protocols(["h2"])
+    context.set_alpn_protocols([alpn])
     plain = socket.create_connection((host, int(port)), timeout=timeout)
     try:
         return context.wrap_socket(plain, server_hostname=host)

@@ -5,6 +5,7 @@ import pathlib
 import sys
 import time
 
+import growth_exchange
 import growth_fill
 import journey
 import postgres
@@ -12,6 +13,8 @@ import service
 
 FIGURES = {"growth.rows": "x", "growth.postgres_cpu": "x", "growth.postgres_server_cpu": "x", "growth.sqlite_cpu": "x",
            "growth.sqlite_read": "x"}
+DOSSIER_FIGURES = tuple(FIGURES)
+FIGURES |= growth_exchange.FIGURES
 
 # An officer's agency.
 AGENCY = "H12.04"
@@ -132,7 +135,7 @@ def operations(services):
 
 def measure_round(services, filled):
     """Figure -> the worst ratio of all operations; what each was goes to standard error."""
-    worst = dict.fromkeys(FIGURES, 0)
+    worst = dict.fromkeys(DOSSIER_FIGURES, 0)
     names = {(POSTGRES, "read"): "growth.rows", (POSTGRES, "cpu"): "growth.postgres_cpu",
              (POSTGRES, "server_cpu"): "growth.postgres_server_cpu", (SQLITE, "cpu"): "growth.sqlite_cpu",
              (SQLITE, "read"): "growth.sqlite_read"}
@@ -148,7 +151,7 @@ def measure_round(services, filled):
     return worst
 
 
-def measure(options):
+def measure_dossiers(options):
     services = service.Services(options.build.resolve())
     server, filled = None, {}
     try:
@@ -167,3 +170,10 @@ def measure(options):
         if server is not None:
             server.stop()
         services.remove()
+
+
+def measure(options):
+    """The rounds of what is wanted, side by side."""
+    kinds = {"dossiers": measure_dossiers, "exchange": growth_exchange.measure}
+    wanted = [kinds[name](options) for name in kinds if options.of in (name, "all")]
+    return [dict(collections.ChainMap(*found)) for found in zip(*wanted)]

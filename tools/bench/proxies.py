@@ -232,11 +232,11 @@ def start(name, place, jwks):
     return Running(name, cores()[0], command, place.folder, place.port, environment)
 
 
-def start_gateway(name, build, place):
+def start_gateway(name, build, place, agreements=100):
     """`bare` or `complete`: the gateway with a folder made for it. The ports are its own choice."""
     folder = place.folder / "data"
     command = [build / "bin" / "lgsp-bench-exchange-setup", f"--folder={folder}",
-               f"--upstream=127.0.0.1:{place.upstream}"]
+               f"--upstream=127.0.0.1:{place.upstream}", f"--agreements={agreements}"]
     if name == "bare":
         command.append("--bare")
     if place.certificates is not None:
